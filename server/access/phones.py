@@ -1,0 +1,153 @@
+"""Phones (app users): made, shown again as a QR code, revoked; found by token or by user name."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor, Grant, Place
+from server.access.audit import record_audit
+from server.access.secrets import Secrets, new_password, new_token
+from server.model import ActorRow, Assignment, Phone, Project
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneAccess:
+    """A phone with what its QR code says. `token`, `username`, `password` are None once revoked."""
+
+    id: int
+    name: str
+    division: str | None
+    project_id: int
+    token: str | None
+    username: str | None
+    password: str | None
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
+def create_phone(session: Session, actor: Actor, project_id: int, *, name: str, division: str | None, secrets: Secrets) -> PhoneAccess:
+    """A phone may fill in and send the project's forms; bound to a division it sees that division's people only.
+
+    Raises: insufficient_rights, not_found (no such project), invalid_value (no name; division is no prefix of digits).
+    """
+    name = name.strip()
+    actor.require("phone.create", Place(project_id, division=division or ""))
+    if session.get(Project, project_id) is None:
+        raise problems.not_found()
+    if not name or len(name) > 255:
+        raise problems.invalid_value("displayName", "1-255 characters")
+    if division and not (division.isascii() and division.isdigit() and len(division) <= 12):
+        raise problems.invalid_value("division", "2-12 digits")
+    now = datetime.now(UTC)
+    row = ActorRow(kind="phone", display_name=name, project_id=project_id, division=division or None, created_at=now)
+    session.add(row)
+    session.flush()
+    token, password, username = new_token(), new_password(), f"phone{row.id}"
+    session.add(
+        Phone(actor_id=row.id, project_id=project_id, token_key=secrets.lookup_key(token), token_sealed=secrets.seal(token),
+              username=username, password_sealed=secrets.seal(password), created_by=actor.id or None)
+    )  # fmt: skip
+    session.add(Assignment(actor_id=row.id, role="app-user", project_id=project_id))
+    session.flush()
+    record_audit(session, actor, "field_key.create", project_id=project_id, thing=str(row.id))
+    return PhoneAccess(row.id, name, row.division, project_id, token, username, password, now, None)
+
+
+def _access(row: ActorRow, phone: Phone, secrets: Secrets) -> PhoneAccess:
+    revoked = phone.revoked_at is not None
+    return PhoneAccess(
+        row.id, row.display_name, row.division, phone.project_id,
+        None if revoked else secrets.unseal(phone.token_sealed), None if revoked else phone.username,
+        None if revoked else secrets.unseal(phone.password_sealed), row.created_at, phone.last_seen_at,
+    )  # fmt: skip
+
+
+def list_phones(session: Session, actor: Actor, project_id: int, *, secrets: Secrets, after: int = 0, limit: int = 100) -> list[PhoneAccess]:
+    """The next phones of a project by id, revoked ones included. Raises: insufficient_rights."""
+    actor.require("phone.list", Place(project_id))
+    statement = (
+        select(ActorRow, Phone).join(Phone, Phone.actor_id == ActorRow.id)
+        .where(Phone.project_id == project_id, ActorRow.id > after).order_by(ActorRow.id).limit(limit)
+    )  # fmt: skip
+    if actor.division:
+        statement = statement.where(ActorRow.division.startswith(actor.division, autoescape=True))
+    return [_access(row, phone, secrets) for row, phone in session.execute(statement)]
+
+
+def get_phone(session: Session, actor: Actor, phone_id: int, *, secrets: Secrets) -> PhoneAccess:
+    """Raises: not_found, insufficient_rights."""
+    row, phone = _get(session, actor, "phone.list", phone_id)
+    return _access(row, phone, secrets)
+
+
+def _get(session: Session, actor: Actor, verb: str, phone_id: int) -> tuple[ActorRow, Phone]:
+    row, phone = session.get(ActorRow, phone_id), session.get(Phone, phone_id)
+    if row is None or phone is None:
+        raise problems.not_found()
+    actor.require(verb, Place(phone.project_id, division=row.division or ""))
+    return row, phone
+
+
+def revoke_phone(session: Session, actor: Actor, phone_id: int) -> None:
+    """The phone's token and password open nothing any more, from this commit on. Raises: not_found, insufficient_rights."""
+    _row, phone = _get(session, actor, "phone.delete", phone_id)
+    if phone.revoked_at is None:
+        phone.revoked_at = datetime.now(UTC)
+        record_audit(session, actor, "field_key.session.end", project_id=phone.project_id, thing=str(phone_id))
+
+
+_BY_TOKEN = (
+    select(ActorRow.id, ActorRow.display_name, ActorRow.division, Phone.project_id)
+    .join(Phone, Phone.actor_id == ActorRow.id)
+    .where(Phone.revoked_at.is_(None), ActorRow.deleted_at.is_(None))
+)
+
+
+def _phone_actor(row: Any) -> Actor:
+    return Actor(row[0], "phone", row[1], (Grant("app-user", row[3]),), row[2])
+
+
+def find_phone_by_token(session: Session, token: str, secrets: Secrets) -> Actor | None:
+    """The phone whose address carries `token`; None if there is none or it was revoked."""
+    row = session.connection().execute(_BY_TOKEN.where(Phone.token_key == secrets.lookup_key(token))).one_or_none()
+    return None if row is None else _phone_actor(row)
+
+
+def find_phone_by_username(session: Session, username: str, realm: str, secrets: Secrets) -> tuple[Actor, str] | None:
+    """The phone and its Digest HA1 (hex MD5 of username:realm:password, RFC 2617); None if there is none or it was revoked."""
+    row = session.execute(_BY_TOKEN.add_columns(Phone.password_sealed).where(Phone.username == username)).one_or_none()
+    if row is None:
+        return None
+    secret = f"{username}:{realm}:{secrets.unseal(row[4])}".encode()
+    return _phone_actor(row), hashlib.md5(secret, usedforsecurity=False).hexdigest()
+
+
+def phone_settings(base_url: str, phone: PhoneAccess, *, project_name: str) -> dict[str, Any]:
+    """What a QR code tells ODK Collect: server address, updates, sending, language (docs: collect-import-export)."""
+    return {
+        "general": {
+            "server_url": f"{base_url}/v1/key/{phone.token}/projects/{phone.project_id}",
+            "form_update_mode": "match_exactly",
+            "periodic_form_updates_check": "every_fifteen_minutes",
+            "autosend": "wifi_and_cellular",
+            "metadata_username": phone.name,
+            "app_language": "zh",
+        },
+        "project": {"name": project_name[:50], "icon": project_name[:1] or "民"},
+        "admin": {},
+    }
+
+
+def qr_text(settings: dict[str, Any]) -> str:
+    """The settings as Collect reads them from a QR code: JSON, zlib, base64."""
+    return base64.b64encode(zlib.compress(orjson.dumps(settings), 9)).decode()

@@ -1,0 +1,1 @@
+"""XLSForms: compiled, drafted, published, served."""

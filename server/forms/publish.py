@@ -1,0 +1,75 @@
+"""Publication, state, trash. A published version never changes by a byte."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor
+from server.access.audit import record_audit
+from server.changes import record_change
+from server.entities.lists import declare_lists
+from server.forms.definitions import form_definition
+from server.forms.drafts import find_form
+from server.model import Form, FormVersion
+
+TRASH_DAYS = 30
+STATES = ("open", "closing", "closed")
+
+
+def publish_draft(session: Session, actor: Actor, form: Form) -> FormVersion:
+    """The draft is the form's current version: frozen, its entity lists declared, the change recorded.
+
+    Raises: insufficient_rights, no_draft, version_not_unique.
+    """
+    actor.require("form.update", form)
+    draft = session.get(FormVersion, form.draft_version_id) if form.draft_version_id else None
+    if draft is None:
+        raise problems.no_draft()
+    taken = select(FormVersion.id).where(
+        FormVersion.form_pk == form.id, FormVersion.version == draft.version, FormVersion.published_at.is_not(None)
+    )
+    if session.scalar(taken) is not None:
+        raise problems.version_not_unique(draft.version)
+    definition = form_definition(session, draft.id)
+    declare_lists(session, actor, form.project_id, {entity.list_name: tuple(entity.properties) for entity in definition.entities})
+    draft.published_at, draft.published_by, draft.draft_token = datetime.now(UTC), actor.id or None, None
+    form.current_version_id, form.draft_version_id, form.updated_at = draft.id, None, draft.published_at
+    session.flush()
+    details = {"form_version_id": draft.id, "version": draft.version}
+    record_audit(session, actor, "form.update.publish", project_id=form.project_id, form_pk=form.id, **details)
+    record_change(session, "form.published", project_id=form.project_id, form_pk=form.id, details=details)
+    return draft
+
+
+def set_state(session: Session, actor: Actor, form: Form, state: str) -> None:
+    """open: listed and accepting; closing: accepting what is on phones; closed: neither. Raises: insufficient_rights, invalid_value."""
+    actor.require("form.update", form)
+    if state not in STATES:
+        raise problems.invalid_value("state", ", ".join(STATES))
+    if form.state != state:
+        form.state, form.updated_at = state, datetime.now(UTC)
+        record_audit(session, actor, "form.update", project_id=form.project_id, form_pk=form.id, state=state)
+
+
+def delete_form(session: Session, actor: Actor, form: Form) -> None:
+    """The form is in the trash for 30 days, with its submissions; phones do not see it. Raises: insufficient_rights."""
+    actor.require("form.delete", form)
+    form.deleted_at = datetime.now(UTC)
+    record_audit(session, actor, "form.delete", project_id=form.project_id, form_pk=form.id)
+    record_change(session, "form.deleted", project_id=form.project_id, form_pk=form.id)
+
+
+def restore_form(session: Session, actor: Actor, form: Form) -> None:
+    """The form is back. Raises: insufficient_rights, uniqueness_violation (its ID is in use again), not_found (30 days are over)."""
+    actor.require("form.restore", form)
+    if form.deleted_at is None or form.deleted_at < datetime.now(UTC) - timedelta(days=TRASH_DAYS):
+        raise problems.not_found()
+    if find_form(session, form.project_id, form.form_id) is not None:
+        raise problems.uniqueness_violation(["projectId", "xmlFormId"], [str(form.project_id), form.form_id])
+    form.deleted_at = None
+    record_audit(session, actor, "form.restore", project_id=form.project_id, form_pk=form.id)
+    record_change(session, "form.restored", project_id=form.project_id, form_pk=form.id)

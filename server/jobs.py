@@ -1,0 +1,185 @@
+"""Runs the log's consumers by lease: numbering, sync, audit chain, spilled blobs. One node runs each; another takes over.
+
+A process of its own beside the web workers (`python -m server.jobs`), so that its work never holds up a phone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, delete, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from server.access.audit import chain_audit
+from server.changes import last_position, number_changes, read_cursor
+from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
+from server.settings import Settings
+from server.storage import Storage, StoreAway, open_storage
+from server.transactions import open_engine, transaction
+
+log = logging.getLogger(__name__)
+_LEASE_SECONDS = 15
+_IDLE_SECONDS = 0.4
+
+
+def take_lease(session: Session, job: str, holder: str) -> bool:
+    """`holder` runs `job` for the next 15 seconds; False while another does. Needs a write transaction."""
+    now = datetime.now(UTC)
+    until = now + timedelta(seconds=_LEASE_SECONDS)
+    mine = update(Lease).where(Lease.job == job, (Lease.holder == holder) | (Lease.expires_at < now))
+    if session.execute(mine.values(holder=holder, expires_at=until)).rowcount == 1:  # type: ignore[attr-defined]
+        return True
+    if session.get(Lease, job) is not None:
+        return False
+    session.add(Lease(job=job, holder=holder, expires_at=until))
+    session.flush()
+    return True
+
+
+@dataclass(slots=True)
+class Job:
+    """`work` does one bounded piece and says whether there was any; `waiting` says cheaply whether it is worth calling."""
+
+    name: str
+    work: Callable[[], bool]
+    waiting: Callable[[], bool]
+    failures: int = 0
+    not_before: float = 0.0
+    leased_until: float = field(default=0.0)
+
+
+class Jobs:
+    """All jobs of one node."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine: Engine = open_engine(settings.server_database, pool_size=2)
+        self.storage: Storage = open_storage(settings.blob_storage, settings.s3_endpoint, self.engine)
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.jobs = [
+            Job("sync", self._sync, self._sync_waiting),
+            Job("audit-chain", self._chain, lambda: self._any(select(exists().where(AuditEntry.position.is_(None))))),
+            Job("spilled-blobs", self._move, lambda: self._any(select(exists().select_from(BlobBytes)))),
+            Job("sessions", self._sessions, lambda: True),
+        ]
+        self._central: Engine | None = None
+        self._synced_position = -1
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set: each job by lease; a failing one backs off alone, up to a minute."""
+        while not stop.is_set():
+            busy = [self._run_one(job) for job in self.jobs]
+            if not any(busy):
+                stop.wait(_IDLE_SECONDS)
+        self._give_back()
+
+    def _run_one(self, job: Job) -> bool:
+        if time.monotonic() < job.not_before:
+            return False
+        try:
+            if not job.waiting() or not self._leased(job):
+                return False
+            worked = job.work()
+            job.failures = 0
+        except Exception as error:
+            job.failures += 1
+            job.not_before = time.monotonic() + min(60, 0.5 * 2**job.failures)
+            log.warning("job %s failed %d times, last: %s", job.name, job.failures, type(error).__name__)
+            self._note_failure(job, error)
+            return False
+        return worked
+
+    def _leased(self, job: Job) -> bool:
+        if time.monotonic() < job.leased_until:
+            return True
+        with transaction(self.engine, write=True) as session:
+            taken = take_lease(session, job.name, self.holder)
+        # Ours for 15 s, renewed after 5: a piece of work takes less than the rest.
+        job.leased_until = time.monotonic() + _LEASE_SECONDS / 3 if taken else 0.0
+        return taken
+
+    def _note_failure(self, job: Job, error: Exception) -> None:
+        try:
+            with transaction(self.engine, write=True) as session:
+                row = session.get(Cursor, job.name) or Cursor(consumer=job.name, position=0, failures=0)
+                session.add(row)
+                row.failures, row.last_error, row.updated_at = job.failures, type(error).__name__, datetime.now(UTC)
+        except Exception as second:
+            log.warning("could not note the failure of %s: %s", job.name, type(second).__name__)
+
+    def _any(self, statement: object) -> bool:
+        with transaction(self.engine) as session:
+            return bool(session.scalar(statement))  # type: ignore[call-overload]
+
+    def _sync_waiting(self) -> bool:
+        with transaction(self.engine) as session:
+            if session.scalar(select(exists().where(Change.position.is_(None)))):
+                return True
+            return last_position(session) > max(self._synced_position, 0)
+
+    def _sync(self) -> bool:
+        from sync.replicate import replicate_changes
+
+        if self._central is None:
+            self._central = open_engine(self.settings.central_database, pool_size=2)
+        with transaction(self.engine, write=True) as session:
+            number_changes(session)
+            target = last_position(session)
+        applied = replicate_changes(self.engine, self._central, limit_batches=4)
+        self._synced_position = target if not applied else self._synced_position
+        return bool(applied)
+
+    def _chain(self) -> bool:
+        with transaction(self.engine, write=True) as session:
+            return chain_audit(session) > 0
+
+    def _move(self) -> bool:
+        try:
+            return self.storage.move_spilled() > 0
+        except StoreAway as error:
+            raise RuntimeError("blob store away") from error
+
+    def _sessions(self) -> bool:
+        with transaction(self.engine, write=True) as session:
+            session.execute(delete(AccountSession).where(AccountSession.expires_at < datetime.now(UTC)))
+        self.jobs[-1].not_before = time.monotonic() + 600
+        return False
+
+    def _give_back(self) -> None:
+        with transaction(self.engine, write=True) as session:
+            session.execute(delete(Lease).where(Lease.holder == self.holder))
+
+
+def count_waiting(session: Session, consumer: str) -> int:
+    """Changes that `consumer` has not worked on yet, unnumbered ones included."""
+    after = read_cursor(session, consumer)
+    return session.scalar(select(func.count()).select_from(Change).where((Change.position > after) | Change.position.is_(None))) or 0
+
+
+def main() -> None:
+    """Until SIGTERM, SIGINT, or the end of the process that started it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    parent = os.getppid()
+
+    def watch_parent() -> None:
+        while not stop.wait(1):
+            if os.getppid() != parent:
+                stop.set()
+
+    threading.Thread(target=watch_parent, daemon=True).start()
+    Jobs(Settings.from_environment()).run(stop)
+
+
+if __name__ == "__main__":
+    main()

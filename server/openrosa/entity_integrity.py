@@ -1,0 +1,32 @@
+"""Which entities were deleted: asked by phones before they drop their own copies."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from server.access.actor import Actor
+from server.entities.lists import find_list
+from server.entities.phone_csv import read_integrity
+from server.http.credentials import phone_by_token
+from server.http.parts import parts
+from server.openrosa import blueprint
+from server.openrosa.answers import attribute, xml_answer
+from server.problems import not_found
+from server.transactions import transaction
+
+
+def integrity_answer(actor: Actor, project_id: int, name: str) -> Response:
+    """`data/entities/entity[@id]/deleted` for the ids asked. Raises: not_found, insufficient_rights."""
+    uuids = [uuid for uuid in request.args.get("id", "").split(",") if uuid]
+    with transaction(parts().engine) as session:
+        entity_list = find_list(session, project_id, name)
+        if entity_list is None:
+            raise not_found()
+        found = read_integrity(session, actor, entity_list, uuids)
+    entries = [f"<entity id={attribute(uuid)}><deleted>{'true' if gone else 'false'}</deleted></entity>" for uuid, gone in found]
+    return xml_answer(["<data><entities>", *entries, "</entities></data>"])
+
+
+@blueprint.get("/v1/key/<token>/projects/<int:project_id>/datasets/<name>/integrity")
+def get_integrity(token: str, project_id: int, name: str) -> Response:
+    return integrity_answer(phone_by_token(token), project_id, name)

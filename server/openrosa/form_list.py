@@ -1,0 +1,98 @@
+"""formList and manifests (OpenRosa Form List API, Form Manifest API)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Response, request
+
+from server.access.actor import Actor, Grant
+from server.entities.phone_csv import csv_md5
+from server.forms.queries import ListedForm, Medium, get_draft, get_form, get_version, list_media, list_open_forms
+from server.http.addresses import base_url
+from server.http.credentials import phone_by_token
+from server.http.parts import parts
+from server.openrosa import blueprint
+from server.openrosa.answers import text, xml_answer
+from server.transactions import transaction
+
+
+def form_entry(form: ListedForm, address: str, *, manifest: str) -> str:
+    """One `xform` element; `address` and `manifest` are absolute."""
+    media = f"<manifestUrl>{text(manifest)}</manifestUrl>" if form.has_media else ""
+    return (
+        f"<xform><formID>{text(form.form_id)}</formID><name>{text(form.name or form.form_id)}</name><version>{text(form.version)}</version>"
+        f"<hash>md5:{form.md5}</hash><downloadUrl>{text(address)}</downloadUrl>{media}</xform>"
+    )
+
+
+def form_list(entries: list[str]) -> Response:
+    """The list of `xform` elements."""
+    return xml_answer(['<xforms xmlns="http://openrosa.org/xforms/xformsList">', *entries, "</xforms>"])
+
+
+def manifest(media: list[Medium], address: str, hashes: dict[str, str], integrity: str) -> Response:
+    """The manifest of the media that are there. `address` and `integrity` are absolute, without the name."""
+    entries = []
+    for medium in media:
+        kind = extra = ""
+        if medium.entity_list is not None:
+            kind = ' type="approvalEntityList"' if medium.entity_list.approval_required else ' type="entityList"'
+            extra = f"<integrityUrl>{text(integrity + quote(medium.entity_list.name, safe='') + '/integrity')}</integrityUrl>"
+        entries.append(
+            f"<mediaFile{kind}><filename>{text(medium.name)}</filename><hash>md5:{medium.md5 or hashes[medium.name]}</hash>"
+            f"<downloadUrl>{text(address + quote(medium.name, safe=''))}</downloadUrl>{extra}</mediaFile>"
+        )
+    return xml_answer(['<manifest xmlns="http://openrosa.org/xforms/xformsManifest">', *entries, "</manifest>"])
+
+
+def read_manifest(actor: Actor, project_id: int, form_id: str) -> tuple[list[Medium], dict[str, str]]:
+    """The media of the form's current version, and this actor's hashes of its entity lists."""
+    with transaction(parts().engine) as session:
+        form = get_form(session, actor, project_id, form_id)
+        media = list_media(session, get_version(session, form, request.args.get("version")).id)
+        lists = [medium for medium in media if medium.entity_list is not None]
+        return media, {medium.name: csv_md5(session, actor, medium.entity_list) for medium in lists if medium.entity_list}
+
+
+@blueprint.get("/v1/key/<token>/projects/<int:project_id>/formList")
+def get_form_list(token: str, project_id: int) -> Response:
+    actor = phone_by_token(token)
+    with transaction(parts().engine) as session:
+        forms = list_open_forms(session, actor, project_id, form_id=request.args.get("formID"))
+    base = f"{base_url()}/v1/key/{token}/projects/{project_id}/forms/"
+    return form_list([
+        form_entry(form, f"{base}{quote(form.form_id, safe='')}.xml", manifest=f"{base}{quote(form.form_id, safe='')}/manifest") for form in forms
+    ])  # fmt: skip
+
+
+@blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>/manifest")
+def get_manifest(token: str, project_id: int, form_id: str) -> Response:
+    media, hashes = read_manifest(phone_by_token(token), project_id, form_id)
+    base = f"{base_url()}/v1/key/{token}/projects/{project_id}"
+    return manifest(media, f"{base}/forms/{quote(form_id, safe='')}/attachments/", hashes, f"{base}/datasets/")
+
+
+@blueprint.get("/v1/test/<token>/projects/<int:project_id>/forms/<form_id>/draft/formList")
+def get_draft_list(token: str, project_id: int, form_id: str) -> Response:
+    with transaction(parts().engine) as session:
+        form, draft = get_draft(session, project_id, form_id, token)
+        listed = ListedForm(form.form_id, draft.title, draft.version, draft.md5, bool(list_media(session, draft.id)))
+    base = f"{base_url()}/v1/test/{token}/projects/{project_id}/forms/{quote(form_id, safe='')}/draft"
+    return form_list([form_entry(listed, f"{base}.xml", manifest=f"{base}/manifest")])
+
+
+@blueprint.get("/v1/test/<token>/projects/<int:project_id>/forms/<form_id>/draft/manifest")
+def get_draft_manifest(token: str, project_id: int, form_id: str) -> Response:
+    with transaction(parts().engine) as session:
+        form, draft = get_draft(session, project_id, form_id, token)
+        media = list_media(session, draft.id)
+        reader = draft_reader(form.project_id)
+        hashes = {medium.name: csv_md5(session, reader, medium.entity_list) for medium in media if medium.entity_list}
+    base = f"{base_url()}/v1/test/{token}/projects/{project_id}"
+    return manifest(media, f"{base}/forms/{quote(form_id, safe='')}/draft/attachments/", hashes, f"{base}/datasets/")
+
+
+def draft_reader(project_id: int) -> Actor:
+    """Whoever has the test address may read what the draft's phone would."""
+    return Actor(0, "test address", "draft", (Grant("app-user", project_id),))

@@ -1,0 +1,1 @@
+"""Submissions: received, edited, reviewed, commented on, put in the trash."""

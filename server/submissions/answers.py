@@ -1,0 +1,190 @@
+"""XML -> answers as JSON, typed by the form version's binds; and the keys of repeats, which hold across edits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from lxml import etree
+
+from server.forms.fields import FormDefinition
+from server.submissions.envelope import local_name
+
+_MAX_INT = 2**63 - 1
+
+
+class Shape:
+    """A form version's fields as a tree that answers are read along. Made once per form version."""
+
+    __slots__ = ("binaries", "children", "kind", "name")
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name, self.kind = name, kind
+        self.children: dict[str, Shape] = {}
+        self.binaries: tuple[tuple[str, ...], ...] = ()
+
+
+def shape_of(definition: FormDefinition) -> Shape:
+    """The tree of `definition`'s fields; the root's `binaries` are the paths of file questions."""
+    root = Shape("", "structure")
+    for field in definition.fields:
+        node = root
+        for name in field.path[:-1]:
+            node = node.children.setdefault(name, Shape(name, "structure"))
+        existing = node.children.get(field.path[-1])
+        if existing is None:
+            node.children[field.path[-1]] = Shape(field.path[-1], field.kind)
+        else:
+            existing.kind = field.kind
+    root.binaries = tuple(field.path for field in definition.fields if field.kind == "binary")
+    return root
+
+
+def _int(text: str) -> Any:
+    try:
+        number = int(text)
+    except ValueError:
+        return text
+    # Beyond 64 bits no database column holds it: the text is kept, and staff see it as it came.
+    return number if -_MAX_INT <= number <= _MAX_INT else text
+
+
+def _decimal(text: str) -> Any:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number != number or number in (float("inf"), float("-inf")) or len(text) > 17:  # noqa: PLR0124, PLR2004 - NaN; float's digits
+        return text
+    return number
+
+
+_READERS = {"int": _int, "decimal": _decimal}
+
+
+def read_answers(root: etree._Element, shape: Shape, submission_key: str) -> dict[str, Any]:
+    """Answers by element name: groups are objects, repeats are lists of objects with `__id`, empty nodes are null.
+
+    Questions that the form version does not know are kept as text: a phone sent them, so they are not dropped.
+    """
+    return _read_group(root, shape, submission_key)
+
+
+def _read_group(element: etree._Element, shape: Shape | None, key: str) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for child in element:
+        name = local_name(child)
+        node = shape.children.get(name) if shape is not None else None
+        if node is not None and node.kind == "repeat":
+            rows = answers.setdefault(name, [])
+            # A template instance is part of the form, never of the answers (XForms specification, jr:template).
+            if isinstance(rows, list) and child.get("{http://openrosa.org/javarosa}template") is None:
+                row_key = _row_key(key, name, len(rows))
+                rows.append({"__id": row_key, **_read_group(child, node, row_key)})
+        elif len(child):
+            answers[name] = _read_group(child, node, key)
+        else:
+            text = child.text
+            if text is None or not (text := text.strip()):
+                answers.setdefault(name, None)
+            else:
+                reader = _READERS.get(node.kind) if node is not None else None
+                answers[name] = reader(text) if reader is not None else text
+    return answers
+
+
+def carry_repeat_keys(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Rows of `new` take the `__id` of the row of `old` they continue: the same content first, then the same place.
+
+    So a person who was second in the household keeps their key when the first one is struck out. Changes `new`.
+    """
+    for name, value in new.items():
+        before = old.get(name)
+        if isinstance(value, dict):
+            carry_repeat_keys(before if isinstance(before, dict) else {}, value)
+        elif isinstance(value, list):
+            _carry_rows([row for row in before if isinstance(row, dict)] if isinstance(before, list) else [], value)
+
+
+def _carry_rows(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
+    by_content: dict[str, list[int]] = {}
+    for index, row in enumerate(old):
+        by_content.setdefault(_flat(row), []).append(index)
+    taken: dict[int, int] = {}
+    for index, row in enumerate(new):
+        candidates = by_content.get(_flat(row))
+        if candidates:
+            taken[index] = candidates.pop(0)
+    free = [index for index in range(len(old)) if index not in set(taken.values())]
+    for index in range(len(new)):
+        if index not in taken and index in free:
+            taken[index] = index
+            free.remove(index)
+    used = {row["__id"] for row in old}
+    for index, row in enumerate(new):
+        if index in taken:
+            source = old[taken[index]]
+            row["__id"] = source["__id"]
+            _key_rows_below(row, row["__id"])
+            carry_repeat_keys(source, row)
+        else:
+            row["__id"] = _unused(row["__id"], used)
+            used.add(row["__id"])
+            _key_rows_below(row, row["__id"])
+
+
+def _key_rows_below(answers: dict[str, Any], key: str) -> None:
+    for name, value in answers.items():
+        if isinstance(value, dict):
+            _key_rows_below(value, key)
+        elif isinstance(value, list):
+            for index, row in enumerate(value):
+                row["__id"] = _row_key(key, name, index)
+                _key_rows_below(row, row["__id"])
+
+
+def _row_key(parent_key: str, name: str, index: int) -> str:
+    return hashlib.sha1(f"{parent_key}/{name}/{index}".encode(), usedforsecurity=False).hexdigest()
+
+
+def _flat(row: dict[str, Any]) -> str:
+    """The row's own answers, without keys: equal text means equal answers at every depth."""
+    return repr(sorted((path, value) for path, value in _leaves(row) if path[-1] != "__id"))
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ("",)) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _leaves(part, (*path, name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _leaves(part, (*path, str(index)))
+    else:
+        yield path, repr(value)
+
+
+def _unused(key: str, used: set[str]) -> str:
+    while key in used:
+        key = hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
+    return key
+
+
+def file_names(answers: dict[str, Any], shape: Shape) -> list[str]:
+    """Names of the files that the answers mention, each once, in order."""
+    names: dict[str, None] = {}
+    for path in shape.binaries:
+        for value in _values(answers, path):
+            if isinstance(value, str):
+                names.setdefault(value)
+    return list(names)
+
+
+def _values(node: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    if isinstance(node, list):
+        for part in node:
+            yield from _values(part, path)
+    elif not path:
+        yield node
+    elif isinstance(node, dict):
+        yield from _values(node.get(path[0]), path[1:])

@@ -1,0 +1,132 @@
+"""XML as a phone sends it -> which form, which version, which instance. Parsed once; no DTD, no entities, no network."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from server import problems
+
+_MAX_NAME = 255
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class EntityElement:
+    """A `meta/entity` element; `container` is the group, repeat instance or root that holds its answers."""
+
+    attributes: dict[str, str]
+    label: str | None
+    container: etree._Element
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """`form_id` and `version` ("" if none) as the root says, `instance_id`, `deprecated_id`, and the parsed `root`."""
+
+    form_id: str
+    version: str
+    instance_id: str
+    instance_name: str | None
+    deprecated_id: str | None
+    is_encrypted: bool
+    media: tuple[str, ...]
+    root: etree._Element
+    entities: tuple[EntityElement, ...] = field(default=())
+
+
+def _parser() -> etree.XMLParser:
+    # One parser per thread: a shared one serialises the threads, a new one each time costs its set-up.
+    if not hasattr(_local, "parser"):
+        _local.parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+        )
+    return _local.parser  # type: ignore[no-any-return]
+
+
+def parse_xml(xml: bytes) -> etree._Element:
+    """The root element. Raises: unparseable_xml (with the reason, also for a DOCTYPE, NUL or too deep nesting)."""
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml or "<!DOCTYPE".encode("utf-16-le") in xml or "<!DOCTYPE".encode("utf-16-be") in xml:
+        raise problems.unparseable_xml("DOCTYPE")
+    try:
+        root = etree.fromstring(xml, _parser())
+    except (etree.XMLSyntaxError, ValueError, LookupError, AssertionError) as error:
+        raise problems.unparseable_xml(str(error)[:200]) from None
+    if root is None:
+        raise problems.unparseable_xml("empty")
+    if root.getroottree().docinfo.doctype:
+        raise problems.unparseable_xml("DOCTYPE")
+    return root
+
+
+def local_name(element: etree._Element) -> str:
+    """The element's name without its namespace."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if "}" in tag else tag
+
+
+def _child(element: etree._Element, name: str) -> etree._Element | None:
+    for child in element:
+        if isinstance(child.tag, str) and local_name(child) == name:
+            return child
+    return None
+
+
+def _text(element: etree._Element | None) -> str | None:
+    if element is None or element.text is None:
+        return None
+    return element.text.strip() or None
+
+
+def read_envelope(xml: bytes) -> Envelope:
+    """What the XML says of itself. Raises: unparseable_xml, missing_part (form ID, instanceID), invalid_value."""
+    root = parse_xml(xml)
+    form_id = root.get("id") or ""
+    version = root.get("version") or root.get("{http://openrosa.org/xforms}version") or ""
+    if not form_id:
+        raise problems.missing_part("form ID xml attribute")
+    meta = _child(root, "meta")
+    instance_id = (_text(_child(meta, "instanceID")) if meta is not None else None) or root.get("instanceID")
+    if not instance_id:
+        raise problems.missing_part("instanceID")
+    for name, value in (("id", form_id), ("version", version), ("instanceID", instance_id)):
+        if len(value) > _MAX_NAME:
+            raise problems.invalid_value(name, f"> {_MAX_NAME}")
+    is_encrypted = root.get("encrypted") == "yes"
+    return Envelope(
+        form_id, version, instance_id,
+        (_text(_child(meta, "instanceName")) or "")[:1000] or None if meta is not None else None,
+        _text(_child(meta, "deprecatedID")) if meta is not None else None,
+        is_encrypted, _encrypted_files(root) if is_encrypted else (), root,
+        () if is_encrypted else tuple(_entity_elements(root)),
+    )  # fmt: skip
+
+
+def _encrypted_files(root: etree._Element) -> tuple[str, ...]:
+    names = []
+    for child in root:
+        if local_name(child) == "encryptedXmlFile" and _text(child):
+            names.append(_text(child) or "")
+        elif local_name(child) == "media":
+            names += [text for file in child if local_name(file) == "file" and (text := _text(file))]
+    return tuple(names)
+
+
+def _entity_elements(root: etree._Element) -> list[EntityElement]:
+    found = []
+    for meta in root.iter("{*}meta"):
+        container = meta.getparent()
+        if container is None:
+            continue
+        for element in meta:
+            if local_name(element) == "entity" and element.get("dataset"):
+                label = _text(_child(element, "label"))
+                found.append(EntityElement({local_attribute(k): v for k, v in element.attrib.items()}, label, container))
+    return found
+
+
+def local_attribute(name: str) -> str:
+    """An attribute's name without its namespace."""
+    return name.rpartition("}")[2]

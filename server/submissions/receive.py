@@ -1,0 +1,312 @@
+"""A submission arrives: new, sent again, or an edit. One write transaction around `receive_submission`, then the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, Row, Table, bindparam, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor, Place
+from server.access.audit import record_audit
+from server.changes import record_change
+from server.entities.apply import apply_changes
+from server.forms.definitions import form_definition
+from server.forms.fields import FormDefinition
+from server.model import Attachment, Form, FormVersion, Submission, SubmissionVersion
+from server.storage import Blob, record_blob
+from server.submissions.answers import Shape, carry_repeat_keys, file_names, read_answers, shape_of
+from server.submissions.entity_changes import read_entity_changes
+from server.submissions.envelope import Envelope
+from server.transactions import new_id
+
+
+class Arrival(StrEnum):
+    """What an accepted POST turned out to be."""
+
+    NEW = "new"
+    RESEND = "resend"
+    EDIT = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file of the POST, durable already. `name` exactly as the phone wrote it: the XML mentions it so."""
+
+    name: str
+    content_type: str | None
+    blob: Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a POST says around the XML."""
+
+    files: Sequence[SentFile] = ()
+    device_id: str | None = None
+    user_agent: str | None = None
+    more_to_come: bool = False
+    draft_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The submission as it now stands, by key, and how the POST was taken."""
+
+    arrival: Arrival
+    project_id: int
+    submission_id: int
+    version_id: int
+    instance_id: str
+
+
+# By engine and form version, which never changes: two apps with two databases live in one process.
+_shapes: WeakKeyDictionary[Engine, dict[int, Shape]] = WeakKeyDictionary()
+_MOST_SHAPES = 500
+_SUBMISSIONS: Table = Submission.__table__  # type: ignore[assignment]
+_VERSIONS: Table = SubmissionVersion.__table__  # type: ignore[assignment]
+_ATTACHMENTS: Table = Attachment.__table__  # type: ignore[assignment]
+
+_PUBLISHED = (
+    select(Form.id, Form.state, FormVersion.id.label("version_id"))
+    .join(FormVersion, FormVersion.form_pk == Form.id)
+    .where(
+        Form.project_id == bindparam("project_id"), Form.form_id == bindparam("form_id"), Form.deleted_at.is_(None),
+        FormVersion.version == bindparam("version"), FormVersion.published_at.is_not(None),
+    )
+)  # fmt: skip
+_DRAFT = (
+    select(Form.id, Form.state, FormVersion.id.label("version_id"))
+    .join(FormVersion, FormVersion.id == Form.draft_version_id)
+    .where(Form.project_id == bindparam("project_id"), Form.form_id == bindparam("form_id"), Form.deleted_at.is_(None),
+           FormVersion.draft_token == bindparam("token"))
+)  # fmt: skip
+
+
+def receive_submission(session: Session, actor: Actor, project_id: int, envelope: Envelope, xml: bytes, sending: Sending) -> Received:
+    """The XML and its files are stored as a new submission, as one sent again, or as an edit; or nothing changes.
+
+    The cases and what each leaves: NEW: submission, version, attachments, entities, audit, change. RESEND (known instanceID,
+    same bytes): attachments that were missing. EDIT (deprecatedID): a version that replaces the current one.
+    Raises: form_unknown, form_version_unknown, form_not_accepting, insufficient_rights, submission_conflict,
+    edit_of_unknown_submission, outdated_edit.
+    """
+    form = _find_form_version(session, project_id, envelope, sending.draft_token)
+    if sending.draft_token is None:
+        actor.require("submission.create", Place(project_id, form.id))
+        if form.state == "closed":
+            raise problems.form_not_accepting()
+    definition = form_definition(session, form.version_id)
+    version = _Version(project_id, form.id, form.version_id, sending.draft_token is not None, actor, envelope, xml, sending, definition,
+                       _shape(session, form.version_id, definition))  # fmt: skip
+    if envelope.deprecated_id and envelope.deprecated_id != envelope.instance_id:
+        return _receive_edit(session, version, envelope.deprecated_id)
+    return _receive_new(session, version)
+
+
+def _shape(session: Session, form_version_id: int, definition: FormDefinition) -> Shape:
+    known = _shapes.setdefault(session.connection().engine, {})
+    if form_version_id not in known:
+        if len(known) >= _MOST_SHAPES:
+            known.clear()
+        known[form_version_id] = shape_of(definition)
+    return known[form_version_id]
+
+
+def _find_form_version(session: Session, project_id: int, envelope: Envelope, token: str | None) -> Row[Any]:
+    connection = session.connection()
+    asked = {"project_id": project_id, "form_id": envelope.form_id, "version": envelope.version, "token": token}
+    if token is not None:
+        row = connection.execute(_DRAFT, asked).one_or_none()
+        if row is None:
+            raise problems.form_unknown(envelope.form_id)
+        return row
+    row = connection.execute(_PUBLISHED, asked).one_or_none()
+    if row is None:
+        known = select(exists().where(Form.project_id == project_id, Form.form_id == envelope.form_id, Form.deleted_at.is_(None)))
+        if connection.scalar(known):
+            raise problems.form_version_unknown(envelope.form_id, envelope.version)
+        raise problems.form_unknown(envelope.form_id)
+    return row
+
+
+class _Version:
+    """One arrival on its way into the tables."""
+
+    def __init__(
+        self, project_id: int, form_pk: int, form_version_id: int, is_draft: bool, actor: Actor, envelope: Envelope, xml: bytes,
+        sending: Sending, definition: FormDefinition, shape: Shape,
+    ) -> None:  # fmt: skip
+        self.id = new_id()
+        self.project_id, self.form_pk, self.form_version_id, self.is_draft = project_id, form_pk, form_version_id, is_draft
+        self.actor, self.envelope, self.xml, self.sending, self.definition = actor, envelope, xml, sending, definition
+        self.at = datetime.now(UTC)
+        self.shape = shape
+        # An encrypted form's envelope has no answers to read: they are in the .enc file.
+        self.answers: dict[str, Any] = (
+            {} if envelope.is_encrypted else read_answers(envelope.root, shape, f"{form_pk}/{envelope.instance_id}")
+        )
+
+    def insert(self, session: Session, submission_id: int) -> bool:
+        """The version's row is there; False if its instanceID was known already (another arrival won)."""
+        row = {
+            "project_id": self.project_id, "id": self.id, "form_pk": self.form_pk, "is_draft": self.is_draft,
+            "submission_id": submission_id, "form_version_id": self.form_version_id, "instance_id": self.envelope.instance_id,
+            "deprecates": self.envelope.deprecated_id, "xml": self.xml, "answers": self.answers,
+            "is_encrypted": self.envelope.is_encrypted, "is_complete": not self.sending.more_to_come,
+            "submitter_id": self.actor.id or None, "device_id": self.sending.device_id, "user_agent": self.sending.user_agent,
+            "received_at": self.at,
+        }  # fmt: skip
+        connection = session.connection()
+        return connection.execute(_insert_once(connection, _VERSIONS).returning(_VERSIONS.c.id), row).one_or_none() is not None
+
+    def division(self) -> str:
+        """The form's own `division` question, else that of the entity it changes, else the phone's; "" if none says."""
+        answer = self.answers.get("division")
+        if isinstance(answer, str | int) and str(answer).isascii() and str(answer).isdigit() and len(str(answer)) <= 12:  # noqa: PLR2004
+            return str(answer)
+        return self.actor.division or ""
+
+
+def _insert_once(connection: Connection, table: Table) -> Any:
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return make(table).on_conflict_do_nothing()
+
+
+def _receive_new(session: Session, version: _Version) -> Received:
+    submission_id = new_id()
+    if not version.insert(session, submission_id):
+        return _receive_resend(session, version)
+    envelope, sending = version.envelope, version.sending
+    division = version.division()
+    session.connection().execute(
+        _SUBMISSIONS.insert(),
+        {"project_id": version.project_id, "id": submission_id, "form_pk": version.form_pk, "is_draft": version.is_draft,
+         "instance_id": envelope.instance_id, "instance_name": envelope.instance_name, "current_version_id": version.id,
+         "form_version_id": version.form_version_id, "submitter_id": version.actor.id or None, "device_id": sending.device_id,
+         "division": division, "review_state": "received", "received_at": version.at},
+    )  # fmt: skip
+    _store_attachments(session, version)
+    _apply_entities(session, version, division)
+    _record(session, version, submission_id, "created")
+    return Received(Arrival.NEW, version.project_id, submission_id, version.id, envelope.instance_id)
+
+
+def _record(session: Session, version: _Version, submission_id: int, what: str) -> None:
+    if version.is_draft:
+        return
+    place = {"project_id": version.project_id, "form_pk": version.form_pk, "submission_id": submission_id}
+    action = "submission.create" if what == "created" else "submission.update.version"
+    record_audit(session, version.actor, action, **place, instanceId=version.envelope.instance_id)
+    record_change(session, f"submission.{what}", **place)
+
+
+def _receive_resend(session: Session, version: _Version) -> Received:
+    known = session.connection().execute(
+        select(_VERSIONS.c.id, _VERSIONS.c.submission_id, _VERSIONS.c.xml, _VERSIONS.c.is_complete).where(
+            _VERSIONS.c.form_pk == version.form_pk, _VERSIONS.c.is_draft == version.is_draft,
+            _VERSIONS.c.instance_id == version.envelope.instance_id,
+        )
+    ).one()  # fmt: skip
+    if bytes(known.xml) != version.xml:
+        raise problems.submission_conflict(version.envelope.instance_id)
+    version.id = known.id
+    added = _store_attachments(session, version)
+    is_complete = not version.sending.more_to_come and not known.is_complete
+    if is_complete:
+        session.execute(update(_VERSIONS).where(_VERSIONS.c.project_id == version.project_id, _VERSIONS.c.id == known.id).values(is_complete=True))
+    if (added or is_complete) and not version.is_draft:
+        record_change(session, "submission.attachments", project_id=version.project_id, form_pk=version.form_pk, submission_id=known.submission_id)
+    return Received(Arrival.RESEND, version.project_id, known.submission_id, known.id, version.envelope.instance_id)
+
+
+def _receive_edit(session: Session, version: _Version, deprecated_id: str) -> Received:
+    connection = session.connection()
+    replaced = connection.execute(
+        select(_VERSIONS.c.id, _VERSIONS.c.submission_id, _VERSIONS.c.answers).where(
+            _VERSIONS.c.form_pk == version.form_pk, _VERSIONS.c.is_draft == version.is_draft, _VERSIONS.c.instance_id == deprecated_id,
+        )
+    ).one_or_none()  # fmt: skip
+    if replaced is None:
+        raise problems.edit_of_unknown_submission(deprecated_id)
+    carry_repeat_keys(replaced.answers, version.answers)
+    if not version.insert(session, replaced.submission_id):
+        return _receive_resend(session, version)
+    division = version.division()
+    # The condition is the lock: of two edits of one version, the second finds the version replaced.
+    moved = connection.execute(
+        update(_SUBMISSIONS)
+        .where(_SUBMISSIONS.c.project_id == version.project_id, _SUBMISSIONS.c.id == replaced.submission_id,
+               _SUBMISSIONS.c.current_version_id == replaced.id)
+        .values(current_version_id=version.id, form_version_id=version.form_version_id, instance_name=version.envelope.instance_name,
+                division=division, review_state="edited", review_level=None, updated_at=version.at)
+    )  # fmt: skip
+    if moved.rowcount != 1:
+        raise problems.outdated_edit(deprecated_id)
+    _store_attachments(session, version)
+    _carry_attachments(connection, version, replaced.id)
+    _record(session, version, replaced.submission_id, "edited")
+    return Received(Arrival.EDIT, version.project_id, replaced.submission_id, version.id, version.envelope.instance_id)
+
+
+def _carry_attachments(connection: Connection, version: _Version, replaced_id: int) -> None:
+    """Files that the edit still mentions and did not send again are those of the version it replaces (Central does so too)."""
+    old = select(_ATTACHMENTS.c.name, _ATTACHMENTS.c.blob_sha256, _ATTACHMENTS.c.content_type, _ATTACHMENTS.c.received_at).where(
+        _ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == replaced_id, _ATTACHMENTS.c.blob_sha256.is_not(None)
+    )
+    for row in connection.execute(old).all():
+        connection.execute(
+            update(_ATTACHMENTS)
+            .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id,
+                   _ATTACHMENTS.c.name == row.name, _ATTACHMENTS.c.blob_sha256.is_(None))
+            .values(blob_sha256=row.blob_sha256, content_type=row.content_type, received_at=row.received_at)
+        )  # fmt: skip
+
+
+def _store_attachments(session: Session, version: _Version) -> int:
+    """Rows for the files that the XML expects and for those sent; a file that is there already stays. How many files were added."""
+    expected = version.envelope.media if version.envelope.is_encrypted else file_names(version.answers, version.shape)
+    sent = {file.name: file for file in reversed(version.sending.files)}
+    rows = []
+    for name in dict.fromkeys([*expected, *sent]):
+        file = sent.get(name)
+        if file is not None:
+            record_blob(session, file.blob)
+        rows.append(
+            {"project_id": version.project_id, "version_id": version.id, "name": name[:255],
+             "blob_sha256": file.blob.sha256 if file else None, "is_expected": name in expected,
+             "content_type": file.content_type[:100] if file and file.content_type else None, "received_at": version.at if file else None}
+        )  # fmt: skip
+    if not rows:
+        return 0
+    connection = session.connection()
+    connection.execute(_insert_once(connection, _ATTACHMENTS), rows)
+    added = 0
+    for row in rows:
+        if row["blob_sha256"] is not None:
+            filled = connection.execute(
+                update(_ATTACHMENTS)
+                .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id,
+                       _ATTACHMENTS.c.name == row["name"], _ATTACHMENTS.c.blob_sha256.is_(None))
+                .values(blob_sha256=row["blob_sha256"], content_type=row["content_type"], received_at=row["received_at"])
+            )  # fmt: skip
+            added += filled.rowcount
+    return added
+
+
+def _apply_entities(session: Session, version: _Version, division: str) -> None:
+    if version.is_draft or not version.envelope.entities:
+        return
+    changes = read_entity_changes(version.envelope, version.definition)
+    errors = apply_changes(session, version.actor, version.project_id, changes, division=division, submission_version_id=version.id)
+    if errors:
+        session.execute(
+            update(_VERSIONS).where(_VERSIONS.c.project_id == version.project_id, _VERSIONS.c.id == version.id).values(entity_errors=errors)
+        )

@@ -1,0 +1,135 @@
+"""transaction(engine, write=...): the only commit in server/; one writer at a time on SQLite."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from server import problems
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+class _SqliteWriter:
+    """One writer in this process (a lock) and between processes (a flock, which waits in the kernel)."""
+
+    def __init__(self, path: str) -> None:
+        self._lock = threading.Lock()
+        self._path = path + ".writer"
+        self._descriptor: tuple[int, int] | None = None
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
+            # After a fork the parent's open file would share its flock with us: open our own.
+            if self._descriptor is None or self._descriptor[0] != os.getpid():
+                self._descriptor = (os.getpid(), os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            fcntl.flock(self._descriptor[1], fcntl.LOCK_EX)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._descriptor is not None:
+                fcntl.flock(self._descriptor[1], fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
+
+
+def open_engine(url: str, *, pool_size: int = 20) -> Engine:
+    """An engine for SQLite (WAL, full synchronous, foreign keys) or PostgreSQL; nothing is created in the database.
+
+    `postgresql://` is read as psycopg 3. Chinese keys stay readable in JSON because orjson writes it.
+    """
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 20}, pool_size=pool_size, max_overflow=20, **options)
+        _tune_sqlite(engine)
+    else:
+        engine = create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=False, **options)
+    return engine
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    path = engine.url.database or ""
+    writer = _SqliteWriter(path)
+    engine.dialect.minqing_writer = writer  # type: ignore[attr-defined]
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        # WAL belongs to the file and is set once: set at each connection, racing threads die of "database is locked".
+        if os.path.exists(path) and os.path.getsize(path) == 0:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=20000")
+        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        write = connection.get_execution_options().get("minqing_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def transaction(engine: Engine, *, write: bool = False) -> Iterator[Session]:
+    """A session whose work is committed when the block ends, and rolled back if anything is raised.
+
+    A read sees one instant's data. Raises: busy (the database is away or locked too long).
+    """
+    writer = getattr(engine.dialect, "minqing_writer", None) if write else None
+    if writer is not None:
+        with writer:
+            yield from _one_transaction(engine, write=True)
+    else:
+        yield from _one_transaction(engine, write=write)
+
+
+def _one_transaction(engine: Engine, *, write: bool) -> Iterator[Session]:
+    options: dict[str, Any] = {"minqing_write": write}
+    if not write and engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+        options["postgresql_readonly"] = True
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise problems.busy() from error
+    with connection:
+        connection = connection.execution_options(**options)
+        with connection.begin(), Session(bind=connection, autoflush=True, expire_on_commit=False) as session:
+            yield session
+            session.flush()
+
+
+_last_id_lock = threading.Lock()
+_last_id_us = 0
+_EPOCH_US = 1_700_000_000_000_000
+
+
+def new_id() -> int:
+    """A 62-bit key that grows with time: microseconds since 2023 in 49 bits, 13 random bits.
+
+    Rows that grow without end take theirs here, not from a sequence, so that no two nodes ever wait for one another.
+    """
+    global _last_id_us  # noqa: PLW0603 - the clock's last reading in this process, nothing an app could differ in
+    with _last_id_lock:
+        _last_id_us = max(_last_id_us + 1, time.time_ns() // 1000 - _EPOCH_US)
+        return (_last_id_us << 13) | (int.from_bytes(os.urandom(2)) & 0x1FFF)

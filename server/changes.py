@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from server.model import Change, Cursor
@@ -49,11 +49,9 @@ def number_changes(session: Session, *, limit: int = 2000) -> int:
     ).all()
     last = last_position(session)
     if ids:
-        session.connection().execute(
-            update(Change.__table__)  # type: ignore[arg-type]
-            .where(Change.project_id == text(":p"), Change.id == text(":i"))
-            .values(position=text(":n")),
-            [{"p": project_id, "i": change_id, "n": last + n} for n, (project_id, change_id) in enumerate(ids, start=1)],
+        session.connection().exec_driver_sql(
+            "UPDATE changes SET position = ? WHERE project_id = ? AND id = ?",
+            [(last + n, project_id, change_id) for n, (project_id, change_id) in enumerate(ids, start=1)],
         )
     return len(ids)
 

@@ -104,7 +104,7 @@ def _serve_web(host: str, port: int, workers: int, certificate: Path | None, key
     Granian(
         "server.serving:gateway", factory=True, address=host, port=port, interface=Interfaces.ASGI, workers=workers, loop=Loops.uvloop,
         http=HTTPModes.http1, backlog=2048, backpressure=4096, websockets=False, log_access=False, respawn_failed_workers=True,
-        workers_kill_timeout=20, ssl_cert=certificate, ssl_key=key, process_name="minqing",
+        workers_kill_timeout=20, ssl_cert=certificate, ssl_key=key,
         http1_settings=HTTP1Settings(header_read_timeout=60_000, keep_alive=True),
     ).serve()  # fmt: skip
 

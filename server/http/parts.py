@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 from sqlalchemy import Engine
 
+from server.access.actor import Actor
 from server.access.secrets import Secrets
 from server.settings import Settings
 from server.storage import Storage
@@ -18,6 +19,8 @@ class Parts:
     engine: Engine
     secrets: Secrets
     storage: Storage
+    # Tokens of phones that sent a moment ago: (until, actor). See credentials.sending_phone.
+    known_phones: dict[str, tuple[float, Actor]] = field(default_factory=dict, repr=False)
 
 
 def parts() -> Parts:

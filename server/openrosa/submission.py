@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from server.access.actor import NOBODY, Actor
-from server.http.credentials import phone_by_token
+from server.http.credentials import sending_phone
 from server.http.languages import preferred_language
 from server.http.multipart import Limits, SubmissionParts, read_parts
 from server.http.parts import parts
@@ -62,7 +62,7 @@ def _accepted(received: Received) -> Response:
 
 @blueprint.route("/v1/key/<token>/projects/<int:project_id>/submission", methods=["HEAD", "GET", "POST"])
 def submission(token: str, project_id: int) -> Response:
-    actor = phone_by_token(token)
+    actor = sending_phone(token)
     return receive(actor, project_id) if request.method == "POST" else ready_for_submissions()
 
 

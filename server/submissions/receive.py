@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Row, Table, bindparam, exists, select, update
+from sqlalchemy import Connection, Engine, Table, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -20,12 +20,13 @@ from server.changes import record_change
 from server.entities.apply import apply_changes
 from server.forms.definitions import form_definition
 from server.forms.fields import FormDefinition
-from server.model import Attachment, Form, FormVersion, Submission, SubmissionVersion
+from server.model import Attachment, Form, Submission, SubmissionVersion
 from server.storage import Blob, record_blob
 from server.submissions.answers import Shape, carry_repeat_keys, file_names, read_answers, shape_of
 from server.submissions.entity_changes import read_entity_changes
 from server.submissions.envelope import Envelope
-from server.transactions import new_id
+from server.submissions.rows import insert_submission, insert_version
+from server.transactions import Statement, new_id
 
 
 class Arrival(StrEnum):
@@ -74,20 +75,20 @@ _SUBMISSIONS: Table = Submission.__table__  # type: ignore[assignment]
 _VERSIONS: Table = SubmissionVersion.__table__  # type: ignore[assignment]
 _ATTACHMENTS: Table = Attachment.__table__  # type: ignore[assignment]
 
-_PUBLISHED = (
-    select(Form.id, Form.state, FormVersion.id.label("version_id"))
-    .join(FormVersion, FormVersion.form_pk == Form.id)
-    .where(
-        Form.project_id == bindparam("project_id"), Form.form_id == bindparam("form_id"), Form.deleted_at.is_(None),
-        FormVersion.version == bindparam("version"), FormVersion.published_at.is_not(None),
-    )
-)  # fmt: skip
-_DRAFT = (
-    select(Form.id, Form.state, FormVersion.id.label("version_id"))
-    .join(FormVersion, FormVersion.id == Form.draft_version_id)
-    .where(Form.project_id == bindparam("project_id"), Form.form_id == bindparam("form_id"), Form.deleted_at.is_(None),
-           FormVersion.draft_token == bindparam("token"))
-)  # fmt: skip
+_FORM = (
+    "SELECT forms.id, forms.state, form_versions.id, (SELECT revoked_at IS NULL FROM phones WHERE actor_id = :actor_id)"
+    " FROM forms JOIN form_versions ON form_versions.{link}"
+    " WHERE forms.project_id = :project_id AND forms.form_id = :form_id AND forms.deleted_at IS NULL AND form_versions.{which}"
+)
+_PUBLISHED = Statement(_FORM.format(link="form_pk = forms.id", which="version = :version AND form_versions.published_at IS NOT NULL"))
+_DRAFT = Statement(_FORM.format(link="id = forms.draft_version_id", which="draft_token = :token"))
+
+
+@dataclass(frozen=True, slots=True)
+class _FoundForm:
+    id: int
+    state: str
+    version_id: int
 
 
 def receive_submission(session: Session, actor: Actor, project_id: int, envelope: Envelope, xml: bytes, sending: Sending) -> Received:
@@ -98,7 +99,7 @@ def receive_submission(session: Session, actor: Actor, project_id: int, envelope
     Raises: form_unknown, form_version_unknown, form_not_accepting, insufficient_rights, submission_conflict,
     edit_of_unknown_submission, outdated_edit.
     """
-    form = _find_form_version(session, project_id, envelope, sending.draft_token)
+    form = _find_form_version(session, actor, project_id, envelope, sending.draft_token)
     if sending.draft_token is None:
         actor.require("submission.create", Place(project_id, form.id))
         if form.state == "closed":
@@ -120,21 +121,18 @@ def _shape(session: Session, form_version_id: int, definition: FormDefinition) -
     return known[form_version_id]
 
 
-def _find_form_version(session: Session, project_id: int, envelope: Envelope, token: str | None) -> Row[Any]:
-    connection = session.connection()
-    asked = {"project_id": project_id, "form_id": envelope.form_id, "version": envelope.version, "token": token}
-    if token is not None:
-        row = connection.execute(_DRAFT, asked).one_or_none()
-        if row is None:
-            raise problems.form_unknown(envelope.form_id)
-        return row
-    row = connection.execute(_PUBLISHED, asked).one_or_none()
+def _find_form_version(session: Session, actor: Actor, project_id: int, envelope: Envelope, token: str | None) -> _FoundForm:
+    asked = {"project_id": project_id, "form_id": envelope.form_id, "version": envelope.version, "token": token, "actor_id": actor.id}
+    row = (_DRAFT if token is not None else _PUBLISHED).on(session, asked).fetchone()
     if row is None:
-        known = select(exists().where(Form.project_id == project_id, Form.form_id == envelope.form_id, Form.deleted_at.is_(None)))
-        if connection.scalar(known):
+        known = exists().where(Form.project_id == project_id, Form.form_id == envelope.form_id, Form.deleted_at.is_(None))
+        if token is None and session.scalar(select(known)):
             raise problems.form_version_unknown(envelope.form_id, envelope.version)
         raise problems.form_unknown(envelope.form_id)
-    return row
+    # Asked here, in the transaction, because who sends may have been remembered from a moment ago.
+    if actor.kind == "phone" and not row[3]:
+        raise problems.authentication_failed()
+    return _FoundForm(row[0], row[1], row[2])
 
 
 class _Version:
@@ -154,9 +152,9 @@ class _Version:
             {} if envelope.is_encrypted else read_answers(envelope.root, shape, f"{form_pk}/{envelope.instance_id}")
         )
 
-    def insert(self, session: Session, submission_id: int) -> bool:
-        """The version's row is there; False if its instanceID was known already (another arrival won)."""
-        row = {
+    def row(self, submission_id: int) -> dict[str, Any]:
+        """The columns of submission_versions."""
+        return {
             "project_id": self.project_id, "id": self.id, "form_pk": self.form_pk, "is_draft": self.is_draft,
             "submission_id": submission_id, "form_version_id": self.form_version_id, "instance_id": self.envelope.instance_id,
             "deprecates": self.envelope.deprecated_id, "xml": self.xml, "answers": self.answers,
@@ -164,8 +162,11 @@ class _Version:
             "submitter_id": self.actor.id or None, "device_id": self.sending.device_id, "user_agent": self.sending.user_agent,
             "received_at": self.at,
         }  # fmt: skip
-        connection = session.connection()
-        return connection.execute(_insert_once(connection, _VERSIONS).returning(_VERSIONS.c.id), row).one_or_none() is not None
+
+    def expected_files(self) -> list[str]:
+        """Names of the files that the XML mentions, each once."""
+        names = list(self.envelope.media) if self.envelope.is_encrypted else file_names(self.answers, self.shape)
+        return list(dict.fromkeys(name[:255] for name in names))
 
     def division(self) -> str:
         """The form's own `division` question, else that of the entity it changes, else the phone's; "" if none says."""
@@ -181,31 +182,16 @@ def _insert_once(connection: Connection, table: Table) -> Any:
 
 
 def _receive_new(session: Session, version: _Version) -> Received:
-    submission_id = new_id()
-    if not version.insert(session, submission_id):
-        return _receive_resend(session, version)
-    envelope, sending = version.envelope, version.sending
-    division = version.division()
-    session.connection().execute(
-        _SUBMISSIONS.insert(),
-        {"project_id": version.project_id, "id": submission_id, "form_pk": version.form_pk, "is_draft": version.is_draft,
-         "instance_id": envelope.instance_id, "instance_name": envelope.instance_name, "current_version_id": version.id,
-         "form_version_id": version.form_version_id, "submitter_id": version.actor.id or None, "device_id": sending.device_id,
-         "division": division, "review_state": "received", "received_at": version.at},
+    submission_id, division, expected = new_id(), version.division(), version.expected_files()
+    is_new = insert_submission(
+        session, version.row(submission_id), instance_name=version.envelope.instance_name, division=division, expected=expected,
+        is_logged=not version.is_draft,
     )  # fmt: skip
-    _store_attachments(session, version)
+    if not is_new:
+        return _receive_resend(session, version)
+    _store_files(session, version)
     _apply_entities(session, version, division)
-    _record(session, version, submission_id, "created")
-    return Received(Arrival.NEW, version.project_id, submission_id, version.id, envelope.instance_id)
-
-
-def _record(session: Session, version: _Version, submission_id: int, what: str) -> None:
-    if version.is_draft:
-        return
-    place = {"project_id": version.project_id, "form_pk": version.form_pk, "submission_id": submission_id}
-    action = "submission.create" if what == "created" else "submission.update.version"
-    record_audit(session, version.actor, action, **place, instanceId=version.envelope.instance_id)
-    record_change(session, f"submission.{what}", **place)
+    return Received(Arrival.NEW, version.project_id, submission_id, version.id, version.envelope.instance_id)
 
 
 def _receive_resend(session: Session, version: _Version) -> Received:
@@ -218,7 +204,7 @@ def _receive_resend(session: Session, version: _Version) -> Received:
     if bytes(known.xml) != version.xml:
         raise problems.submission_conflict(version.envelope.instance_id)
     version.id = known.id
-    added = _store_attachments(session, version)
+    added = _store_files(session, version)
     is_complete = not version.sending.more_to_come and not known.is_complete
     if is_complete:
         session.execute(update(_VERSIONS).where(_VERSIONS.c.project_id == version.project_id, _VERSIONS.c.id == known.id).values(is_complete=True))
@@ -237,7 +223,7 @@ def _receive_edit(session: Session, version: _Version, deprecated_id: str) -> Re
     if replaced is None:
         raise problems.edit_of_unknown_submission(deprecated_id)
     carry_repeat_keys(replaced.answers, version.answers)
-    if not version.insert(session, replaced.submission_id):
+    if not insert_version(session, version.row(replaced.submission_id)):
         return _receive_resend(session, version)
     division = version.division()
     # The condition is the lock: of two edits of one version, the second finds the version replaced.
@@ -250,9 +236,13 @@ def _receive_edit(session: Session, version: _Version, deprecated_id: str) -> Re
     )  # fmt: skip
     if moved.rowcount != 1:
         raise problems.outdated_edit(deprecated_id)
-    _store_attachments(session, version)
+    _expect_files(connection, version)
+    _store_files(session, version)
     _carry_attachments(connection, version, replaced.id)
-    _record(session, version, replaced.submission_id, "edited")
+    if not version.is_draft:
+        place = {"project_id": version.project_id, "form_pk": version.form_pk, "submission_id": replaced.submission_id}
+        record_audit(session, version.actor, "submission.update.version", **place, instanceId=version.envelope.instance_id)
+        record_change(session, "submission.edited", **place)
     return Received(Arrival.EDIT, version.project_id, replaced.submission_id, version.id, version.envelope.instance_id)
 
 
@@ -270,34 +260,29 @@ def _carry_attachments(connection: Connection, version: _Version, replaced_id: i
         )  # fmt: skip
 
 
-def _store_attachments(session: Session, version: _Version) -> int:
-    """Rows for the files that the XML expects and for those sent; a file that is there already stays. How many files were added."""
-    expected = version.envelope.media if version.envelope.is_encrypted else file_names(version.answers, version.shape)
-    sent = {file.name: file for file in reversed(version.sending.files)}
-    rows = []
-    for name in dict.fromkeys([*expected, *sent]):
-        file = sent.get(name)
-        if file is not None:
-            record_blob(session, file.blob)
-        rows.append(
-            {"project_id": version.project_id, "version_id": version.id, "name": name[:255],
-             "blob_sha256": file.blob.sha256 if file else None, "is_expected": name in expected,
-             "content_type": file.content_type[:100] if file and file.content_type else None, "received_at": version.at if file else None}
+def _expect_files(connection: Connection, version: _Version) -> None:
+    rows = [{"project_id": version.project_id, "version_id": version.id, "name": name, "is_expected": True} for name in version.expected_files()]
+    if rows:
+        connection.execute(_insert_once(connection, _ATTACHMENTS), rows)
+
+
+def _store_files(session: Session, version: _Version) -> int:
+    """The sent files are there under their names; one that was there already stays. How many were added."""
+    connection, added = session.connection(), 0
+    for file in version.sending.files:
+        record_blob(session, file.blob)
+        content = {"blob_sha256": file.blob.sha256, "content_type": (file.content_type or "")[:100] or None, "received_at": version.at}
+        place = {"project_id": version.project_id, "version_id": version.id, "name": file.name}
+        filled = connection.execute(
+            update(_ATTACHMENTS)
+            .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id,
+                   _ATTACHMENTS.c.name == file.name, _ATTACHMENTS.c.blob_sha256.is_(None))
+            .values(content)
         )  # fmt: skip
-    if not rows:
-        return 0
-    connection = session.connection()
-    connection.execute(_insert_once(connection, _ATTACHMENTS), rows)
-    added = 0
-    for row in rows:
-        if row["blob_sha256"] is not None:
-            filled = connection.execute(
-                update(_ATTACHMENTS)
-                .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id,
-                       _ATTACHMENTS.c.name == row["name"], _ATTACHMENTS.c.blob_sha256.is_(None))
-                .values(blob_sha256=row["blob_sha256"], content_type=row["content_type"], received_at=row["received_at"])
-            )  # fmt: skip
-            added += filled.rowcount
+        if filled.rowcount == 0:
+            # Not mentioned in the XML (kept all the same), or there already (the first one stays).
+            filled = connection.execute(_insert_once(connection, _ATTACHMENTS), {**place, **content, "is_expected": False})
+        added += max(filled.rowcount, 0)
     return added
 
 

@@ -68,7 +68,7 @@ def test_a_broken_reference_names_sheet_and_row():
         ("| | text | 2nd one | Second | | |", 3, "名称只能用"),
         ("| | text | second | | | |", 3, "没有写标签"),
         ("| | calculate | second | | | |", 3, "没有写公式"),
-        ("| | calculate | second | | ${first} + ( | |", 3, "括号不配对"),
+        ("| | calculate | second | | ${first} + ( | |", 3, "公式（calculation）写法不对"),
         ("| | calculate | second | | frobnicate(${first}) | |", 3, "frobnicate"),
         ("| | calculate | second | | ${third} + 1 | |\n| | calculate | third | | ${second} + 1 | |", 3, "循环引用"),
     ],

@@ -1,0 +1,1 @@
+"""Load and size measurements, printed as ratios."""

@@ -46,7 +46,7 @@ _PYXFORM: tuple[tuple[str, str], ...] = (
     (r"has no label in the language|missing translation|translations? (?:are|is) missing", "有的语言缺少译文。"),
 )
 _VALIDATE: tuple[tuple[str, str], ...] = (
-    (r"Cycle detected|Self-reference", "公式互相循环引用，无法计算。" ),
+    (r"Cycle detected|Self-reference", "公式互相循环引用，无法计算。"),
     (r"cannot handle function '([^']*)'", "公式用到了不认识的函数 {1}()。"),
     (r"Mismatched brackets", "公式的括号不配对。"),
     (r"invalid constraint expression \[(.*)\]", "限制条件（constraint）写法不对：{1}"),
@@ -69,7 +69,7 @@ def explain(message: str, rows: Mapping[str, int]) -> dict[str, Any]:
 
 def explain_validation(complaint: str, rows: Mapping[str, int]) -> list[dict[str, Any]]:
     """One entry per question that ODK Validate names on stderr; one without a row where it names none."""
-    about = complaint.split("The following files failed validation")[0]
+    about = complaint.split("The following files failed validation", maxsplit=1)[0]
     lines = [line.strip() for line in about.splitlines() if line.strip()]
     spoken = [line for line in lines if not line.startswith(("at ", "...", ">>", "Caused by"))]
     said = [re.sub(r"^[\w.$]+(Exception|Error): ", "", line) for line in spoken]
@@ -102,4 +102,7 @@ def _row_of(message: str, rows: Mapping[str, int]) -> int | None:
         row = rows.get(name) or rows.get(f"type {name}")
         if row:
             return row
+    if "choices sheet" in message:
+        # The whole sheet is missing: the first question that needs it is where to look.
+        return next((row for name, row in rows.items() if name.startswith("type select")), None)
     return None

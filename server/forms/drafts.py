@@ -69,7 +69,7 @@ def _declare_attachments(session: Session, draft: FormVersion, definition: FormD
         rows = session.scalars(select(FormAttachment).where(FormAttachment.form_version_id == earlier.id))
         carried = {row.name: row for row in rows}
     lists = dict(
-        session.execute(select(EntityList.name, EntityList.id).where(EntityList.project_id == draft.project_id)).tuples().all()
+        session.execute(select(EntityList.name, EntityList.id).where(EntityList.project_id == draft.project_id)).all()
     )
     for name, kind in definition.attachments:
         old = carried.get(name)

@@ -9,7 +9,6 @@ from typing import Any
 from lxml import etree
 
 from server.forms.fields import FormDefinition
-from server.submissions.envelope import local_name
 
 _MAX_INT = 2**63 - 1
 
@@ -61,6 +60,8 @@ def _decimal(text: str) -> Any:
 
 
 _READERS = {"int": _int, "decimal": _decimal}
+_NO_CHILDREN: dict[str, Shape] = {}
+_TEMPLATE = "{http://openrosa.org/javarosa}template"
 
 
 def read_answers(root: etree._Element, shape: Shape, submission_key: str) -> dict[str, Any]:
@@ -72,14 +73,18 @@ def read_answers(root: etree._Element, shape: Shape, submission_key: str) -> dic
 
 
 def _read_group(element: etree._Element, shape: Shape | None, key: str) -> dict[str, Any]:
+    # Every submission's every answer passes here: names and kinds are looked up in place.
     answers: dict[str, Any] = {}
+    children = shape.children if shape is not None else _NO_CHILDREN
     for child in element:
-        name = local_name(child)
-        node = shape.children.get(name) if shape is not None else None
+        name = child.tag
+        if name[0] == "{":
+            name = name.rpartition("}")[2]
+        node = children.get(name)
         if node is not None and node.kind == "repeat":
             rows = answers.setdefault(name, [])
             # A template instance is part of the form, never of the answers (XForms specification, jr:template).
-            if isinstance(rows, list) and child.get("{http://openrosa.org/javarosa}template") is None:
+            if isinstance(rows, list) and child.get(_TEMPLATE) is None:
                 row_key = _row_key(key, name, len(rows))
                 rows.append({"__id": row_key, **_read_group(child, node, row_key)})
         elif len(child):
@@ -90,7 +95,7 @@ def _read_group(element: etree._Element, shape: Shape | None, key: str) -> dict[
                 answers.setdefault(name, None)
             else:
                 reader = _READERS.get(node.kind) if node is not None else None
-                answers[name] = reader(text) if reader is not None else text
+                answers[name] = text if reader is None else reader(text)
     return answers
 
 

@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 _SOURCE = Path(__file__).parent / "javarosa" / "FillForm.java"
 _CACHE = Path(__file__).parents[2] / ".tools" / "javarosa"
@@ -70,7 +71,7 @@ class JavaRosa:
         self._process.stdout.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __enter__(self) -> JavaRosa:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,5 +129,5 @@ def _compiled(jar: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "FillForm.class").exists():
             folder.mkdir(exist_ok=True)
-            subprocess.run(["javac", "-encoding", "UTF-8", "-cp", jar, "-d", str(folder), str(_SOURCE)], check=True)
+            subprocess.run(["javac", "-nowarn", "-Xlint:-deprecation", "-encoding", "UTF-8", "-cp", jar, "-d", str(folder), str(_SOURCE)], check=True)
     return folder

@@ -38,7 +38,8 @@ def question(row: str, header: str = "type | name | label | calculation | releva
 def test_a_form_of_two_languages_compiles_without_a_word_of_warning():
     compiled = compile_xlsform(xlsform(VISIT))
     assert b'lang="\xe4\xb8\xad\xe6\x96\x87 (zh)"' in compiled.xform
-    assert compiled.warnings == () and compiled.itemsets is None
+    assert compiled.warnings == ()
+    assert compiled.itemsets is None
 
 
 def test_the_same_file_compiles_to_the_same_bytes():
@@ -54,7 +55,8 @@ def test_a_form_without_an_id_takes_the_fallback():
 def test_a_broken_reference_names_sheet_and_row():
     error = refusal(question("| | text | second | Second | | ${nobody} = 1 |"))
     assert (error["sheet"], error["row"]) == ("survey", 3)
-    assert "${nobody}" in error["zh"] and "nobody" in error["en"]
+    assert "${nobody}" in error["zh"]
+    assert "nobody" in error["en"]
 
 
 @pytest.mark.parametrize(
@@ -75,18 +77,29 @@ def test_a_broken_reference_names_sheet_and_row():
 )
 def test_each_common_mistake_is_said_in_chinese_with_its_row(row, at, chinese):
     error = refusal(question(row))
-    assert (error["sheet"], error["row"]) == ("survey", at) and chinese in error["zh"] and error["en"]
+    assert (error["sheet"], error["row"]) == ("survey", at)
+    assert chinese in error["zh"]
+    assert error["en"]
 
 
 def test_a_missing_choice_list_is_named():
     choices = "| choices |\n| | list_name | name | label |\n| | yes_no | yes | Yes |"
     error = refusal(question(f"| | select_one colours | second | Second | | |\n{choices}"))
-    assert error["row"] == 3 and "colours" in error["zh"]
+    assert error["row"] == 3
+    assert "colours" in error["zh"]
+
+
+def test_a_missing_choices_sheet_names_the_question_that_needs_it():
+    error = refusal(question("| | select_one colours | second | Second | | |"))
+    assert error["row"] == 3
+    assert "choices" in error["zh"]
 
 
 def test_no_path_of_this_machine_leaves_with_a_refusal():
     error = refusal(question("| | calculate | second | | frobnicate(1) | |"))
-    assert "/tmp" not in str(error) and "/data" not in str(error) and "\tat " not in error["en"]
+    assert "/tmp" not in str(error)
+    assert "/data" not in str(error)
+    assert "\tat " not in error["en"]
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked():
@@ -96,7 +109,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked():
             entry.write(bytes(1_000_000))
     started = time.monotonic()
     assert "展开" in refusal(packed.getvalue())["zh"]
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 2
 
 
 def test_a_zip_of_countless_entries_is_refused():
@@ -134,14 +147,31 @@ def test_a_form_that_compiles_for_ever_is_stopped():
     started = time.monotonic()
     error = refusal(written.getvalue(), seconds=2)
     assert "限定的时间" in error["zh"]
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 10
     with pytest.raises(ChildProcessError):  # nothing it started is left, not even a corpse
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_a_large_honest_form_compiles():
+    workbook = Workbook(write_only=True)
+    survey, choices = workbook.create_sheet("survey"), workbook.create_sheet("choices")
+    survey.append(["type", "name", "label"])
+    survey.append(["select_one villages", "village", "Village"])
+    choices.append(["list_name", "name", "label"])
+    for number in range(5_000):
+        choices.append(["villages", f"v{number}", f"示例村 {number}"])
+    for number in range(500):
+        survey.append(["text", f"question_{number}", f"问题 {number}"])
+    written = BytesIO()
+    workbook.save(written)
+    assert compile_xlsform(written.getvalue()).xform.count(b"<item>") == 5_000
+
+
 def test_a_form_is_readable_as_tables():
     text = form_as_text(xlsform(VISIT))
-    assert "## survey" in text and "| integer | goats | 羊（只） | Goats | . >= 0 |" in text and "## settings" in text
+    assert "## survey" in text
+    assert "| integer | goats | 羊（只） | Goats | . >= 0 |" in text
+    assert "## settings" in text
 
 
 def test_a_difference_tells_added_removed_retyped_reworded_and_rules():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.forms.compile import compile_xlsform
 from server.forms.fields import FormDefinition, read_form_definition
@@ -65,14 +68,19 @@ def field(definition: FormDefinition, path: str):
 
 def test_a_forms_name_version_and_languages_are_read(household):
     assert (household.form_id, household.version, household.title) == ("household", "7", "入户")
-    assert household.languages == ("中文 (zh)", "English (en)") and household.has_instance_id
+    assert household.languages == ("中文 (zh)", "English (en)")
+    assert household.has_instance_id
 
 
 def test_fields_come_depth_first_with_their_kinds(household):
     kinds = {"/".join(field.path): field.kind for field in household.fields}
-    assert kinds["division"] == "select1" and kinds["door"] == "binary" and kinds["home"] == "structure"
-    assert kinds["home/fuel"] == "select" and kinds["home/place"] == "geopoint"
-    assert kinds["members"] == "repeat" and kinds["members/age"] == "int"
+    assert kinds["division"] == "select1"
+    assert kinds["door"] == "binary"
+    assert kinds["home"] == "structure"
+    assert kinds["home/fuel"] == "select"
+    assert kinds["home/place"] == "geopoint"
+    assert kinds["members"] == "repeat"
+    assert kinds["members/age"] == "int"
     paths = list(kinds)
     assert paths.index("home") < paths.index("home/fuel") < paths.index("home/place") < paths.index("members")
 
@@ -85,8 +93,10 @@ def test_labels_keep_their_languages(household):
 
 
 def test_id_numbers_are_sensitive_and_required_questions_are_told(household):
-    assert field(household, "members/id_number").sensitive and not field(household, "members/age").sensitive
-    assert field(household, "members/full_name").required and not field(household, "members/age").required
+    assert field(household, "members/id_number").sensitive
+    assert not field(household, "members/age").sensitive
+    assert field(household, "members/full_name").required
+    assert not field(household, "members/age").required
 
 
 def test_files_that_the_form_needs_are_found(household):
@@ -97,8 +107,10 @@ def test_each_declaration_takes_the_properties_of_its_own_part(household):
     by_list = {entity.list_name: entity for entity in household.entities}
     assert by_list["persons"].path == ("members",)
     assert by_list["persons"].properties == {"full_name": ("members", "full_name")}
-    assert by_list["households"].path == () and by_list["households"].properties == {"division": ("division",)}
-    assert by_list["households"].creates and not by_list["households"].updates
+    assert by_list["households"].path == ()
+    assert by_list["households"].properties == {"division": ("division",)}
+    assert by_list["households"].creates
+    assert not by_list["households"].updates
 
 
 def test_a_form_written_by_hand_is_read():
@@ -107,9 +119,11 @@ def test_a_form_written_by_hand_is_read():
     assert [(field.path, field.kind) for field in definition.fields] == [
         (("kind",), "select1"), (("height",), "int"), (("branch",), "repeat"), (("branch", "leaf"), "binary"),
     ]  # fmt: skip
-    assert field(definition, "kind").labels == {"default": "Kind … m"} and field(definition, "kind").required
+    assert field(definition, "kind").labels == {"default": "Kind … m"}
+    assert field(definition, "kind").required
     assert definition.choices == {"kind": {"birch": {"default": "Birch"}}}
-    assert definition.public_key == "KEY" and not definition.has_instance_id
+    assert definition.public_key == "KEY"
+    assert not definition.has_instance_id
 
 
 @pytest.mark.parametrize("which", [HOUSEHOLD, None])
@@ -138,3 +152,11 @@ def test_a_hundred_thousand_nested_elements_end_at_once():
     with pytest.raises(Problem):
         read_form_definition(b"<a>" * 100_000 + b"</a>" * 100_000)
     assert time.monotonic() - started < 2
+
+
+@given(start=st.integers(0, len(BY_HAND)), length=st.integers(0, 60), instead=st.sampled_from(["", "<", "meta", "instance", "/", "..", "\0"]))
+def test_a_damaged_form_is_read_or_refused_and_nothing_else(start, length, instead):
+    damaged = (BY_HAND[:start] + instead + BY_HAND[start + length :]).encode()
+    with suppress(Problem):
+        definition = read_form_definition(damaged)
+        assert FormDefinition.from_json(definition.to_json()) == definition

@@ -90,8 +90,8 @@ public class FillForm {
         }
 
         @Override public List<String> getProperty(String name) { return List.of(getSingularProperty(name)); }
-        @Override public void setProperty(String name, String value) { throw new UnsupportedOperationException(); }
-        @Override public void setProperty(String name, List<String> value) { throw new UnsupportedOperationException(); }
+        @Override public void setProperty(String name, String value) { }
+        @Override public void setProperty(String name, List<String> value) { }
         @Override public void addRules(IPropertyRules rules) { }
         @Override public List<IPropertyRules> getRules() { return List.of(); }
     }

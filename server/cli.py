@@ -325,9 +325,8 @@ def sync() -> None:
 @click.option("--once", is_flag=True, help="End when everything is applied.")
 def sync_run(once: bool) -> None:
     """Bring the central database up to date, and keep it so."""
-    from sync.replicate import replicate_changes
-
     from server.transactions import open_engine
+    from sync.replicate import replicate_changes
 
     with _engine() as (settings, engine):
         target = open_engine(settings.central_database, pool_size=2)
@@ -347,9 +346,8 @@ def sync_run(once: bool) -> None:
 @sync.command("status")
 def sync_status() -> None:
     """How far the central database is behind, in rows and seconds."""
-    from sync.replicate import lag
-
     from server.transactions import open_engine
+    from sync.replicate import lag
 
     with _engine() as (settings, engine):
         behind = lag(engine, open_engine(settings.central_database, pool_size=1))
@@ -360,9 +358,8 @@ def sync_status() -> None:
 @click.confirmation_option(prompt="重建中央数据库的全部表？/ Make all tables of the central database again?")
 def sync_rebuild() -> None:
     """Make the whole central database again from the log."""
-    from sync.replicate import rebuild
-
     from server.transactions import open_engine
+    from sync.replicate import rebuild
 
     with _engine() as (settings, engine):
         rebuild(engine, open_engine(settings.central_database, pool_size=2), progress=lambda n: click.echo(f"\r{n}", nl=False, err=True))

@@ -1,0 +1,1 @@
+"""Submissions -> central database: one typed table per form and per repeat. No Flask."""

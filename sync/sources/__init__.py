@@ -1,0 +1,55 @@
+"""Where changes come from. A source yields SubmissionState and FormState, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from server.forms.fields import FormDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """A published form version whose fields the central tables must have."""
+
+    project_id: int
+    form_id: str
+    definition: FormDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionState:
+    """A submission as it stands now. `answers` as submissions/answers.py makes them; times in UTC."""
+
+    form: FormState
+    instance_id: str
+    current_instance_id: str
+    submitter: str | None
+    device_id: str | None
+    division: str
+    review_state: str
+    review_level: str | None
+    received_at: datetime
+    updated_at: datetime | None
+    deleted_at: datetime | None
+    is_encrypted: bool
+    answers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A submission whose rows must be gone."""
+
+    project_id: int
+    form_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes up to `position`, in order; how many log entries they stand for."""
+
+    position: int
+    count: int
+    changes: list[FormState | SubmissionState | Purged]

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from server.access.audit import chain_audit
-from server.changes import last_position, number_changes, read_cursor
+from server.changes import last_position, read_cursor
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
@@ -28,6 +28,8 @@ from server.transactions import open_engine, transaction
 log = logging.getLogger(__name__)
 _LEASE_SECONDS = 15
 _IDLE_SECONDS = 0.4
+_SYNC_BATCH = 500
+_CHAIN_BATCH = 2000
 
 
 def take_lease(session: Session, job: str, holder: str) -> bool:
@@ -46,7 +48,7 @@ def take_lease(session: Session, job: str, holder: str) -> bool:
 
 @dataclass(slots=True)
 class Job:
-    """`work` does one bounded piece and says whether there was any; `waiting` says cheaply whether it is worth calling."""
+    """`work` does one bounded piece and says whether a full one is left; `waiting` says cheaply whether it is worth calling."""
 
     name: str
     work: Callable[[], bool]
@@ -76,8 +78,9 @@ class Jobs:
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set: each job by lease; a failing one backs off alone, up to a minute."""
         while not stop.is_set():
-            busy = [self._run_one(job) for job in self.jobs]
-            if not any(busy):
+            is_behind = [self._run_one(job) for job in self.jobs]
+            # A pause also under load: a round costs some commits whatever it carries, so few large rounds are cheaper.
+            if not any(is_behind):
                 stop.wait(_IDLE_SECONDS)
         self._give_back()
 
@@ -126,20 +129,20 @@ class Jobs:
             return last_position(session) > max(self._synced_position, 0)
 
     def _sync(self) -> bool:
+        from sync.load import read_position
         from sync.replicate import replicate_changes
 
         if self._central is None:
             self._central = open_engine(self.settings.central_database, pool_size=2)
-        with transaction(self.engine, write=True) as session:
-            number_changes(session)
-            target = last_position(session)
-        applied = replicate_changes(self.engine, self._central, limit_batches=4)
-        self._synced_position = target if not applied else self._synced_position
-        return bool(applied)
+        applied = replicate_changes(self.engine, self._central, batch=_SYNC_BATCH, limit_batches=1)
+        if applied < _SYNC_BATCH:
+            with transaction(self._central) as session:
+                self._synced_position = read_position(session.connection())
+        return applied >= _SYNC_BATCH
 
     def _chain(self) -> bool:
         with transaction(self.engine, write=True) as session:
-            return chain_audit(session) > 0
+            return chain_audit(session, limit=_CHAIN_BATCH) >= _CHAIN_BATCH
 
     def _move(self) -> bool:
         try:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.sources import Batch, FormState, Purged, SubmissionState
-from sync.tables import CURSOR, GEOMETRY, CentralTables, FieldColumn, FormTable
+from sync.tables import CURSOR, GEOMETRY, CentralTables, FieldColumn, FormTable, Plan
 from sync.values import Unfit, read_geometry, read_value
 
 _ROWS_PER_STATEMENT = 200
@@ -54,16 +54,17 @@ def submission_rows(tables: dict[tuple[str, ...], FormTable], state: SubmissionS
         "review_level": state.review_level, "received_at": state.received_at, "updated_at": state.updated_at,
         "deleted_at": state.deleted_at, "is_encrypted": state.is_encrypted, "form_version": state.form.definition.version,
     }  # fmt: skip
-    fields = {entry.path: entry.kind for entry in state.form.definition.fields}
-    _fill(row, tables[()], state.answers, fields, ())
+    definition = state.form.definition
+    _fill(row, tables[()].plan(definition), state.answers)
     yield tables[()], row
     for path, made in tables.items():
         if path:
+            plan = made.plan(definition)
             for parent_id, number, answers in _repeat_rows(state.answers, path, tables):
                 repeat: dict[str, Any] = {
                     "row_id": answers["__id"], "instance_id": state.instance_id, "parent_row_id": parent_id, "row_number": number,
                 }  # fmt: skip
-                _fill(repeat, made, answers, fields, path)
+                _fill(repeat, plan, answers)
                 yield made, repeat
 
 
@@ -83,29 +84,17 @@ def _repeat_rows(
     yield from (entry for entry in level if "__id" in entry[2])
 
 
-def _fill(row: dict[str, Any], made: FormTable, answers: dict[str, Any], fields: dict[tuple[str, ...], str], home: tuple[str, ...]) -> None:
-    unparsed: dict[str, Any] = {}
-    for column in made.columns:
-        row[column.name] = None
-        for extra in column.extras.values():
-            row[extra] = None
-        # A question that changed its type has a column for each: the answer goes to that of its own version.
-        if _differs(column.kind, fields.get(home + column.path)):
-            continue
-        answer = _at(answers, column.path)
-        if answer is not None:
-            _put(row, column, answer, unparsed)
-    row["unparsed"] = unparsed or None
+def _fill(row: dict[str, Any], plan: Plan, answers: dict[str, Any]) -> None:
+    row.update(plan.empty)
+    for column in plan.columns:
+        node: Any = answers
+        for name in column.path:
+            node = node.get(name) if isinstance(node, dict) else None
+        if node is not None:
+            _put(row, column, node)
 
 
-def _differs(column_kind: str, version_kind: str | None) -> bool:
-    return version_kind is not None and READS_AS.get(column_kind, column_kind) != READS_AS.get(version_kind, version_kind)
-
-
-READS_AS = {"select1": "text", "select": "text", "string": "text", "barcode": "text", "binary": "text"}
-
-
-def _put(row: dict[str, Any], column: FieldColumn, answer: Any, unparsed: dict[str, Any]) -> None:
+def _put(row: dict[str, Any], column: FieldColumn, answer: Any) -> None:
     try:
         if column.kind in GEOMETRY:
             row[column.name], parts = read_geometry(column.kind, answer)
@@ -113,15 +102,7 @@ def _put(row: dict[str, Any], column: FieldColumn, answer: Any, unparsed: dict[s
         else:
             row[column.name] = read_value(column.kind, answer)
     except Unfit:
-        unparsed["/".join(column.path)] = answer
-
-
-def _at(answers: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        if not isinstance(answers, dict):
-            return None
-        answers = answers.get(name)
-    return answers
+        row["unparsed"] = {**(row["unparsed"] or {}), "/".join(column.path): answer}
 
 
 def _remove(connection: Connection, tables: dict[tuple[str, ...], FormTable], instance_ids: list[str], *, with_form: bool) -> None:

@@ -50,8 +50,12 @@ CURSOR = Table("minqing_cursor", _META, Column("id", Integer, primary_key=True),
 
 GEOMETRY = {"geopoint", "geotrace", "geoshape"}
 _HELD = {"structure", "repeat"}
-# Families: within one, a value of one kind fits a column of the other.
-_FAMILY = {"select1": "text", "select": "text", "string": "text", "barcode": "text", "binary": "text"}
+_TEXTS = {"select1", "select", "string", "barcode", "binary"}
+
+
+def family(kind: str) -> str:
+    """Kinds of one family share a column: a value of one fits the other."""
+    return "text" if kind in _TEXTS else kind
 
 
 class PostgisGeometry(UserDefinedType[bytes]):
@@ -85,6 +89,14 @@ class FieldColumn:
     extras: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one form version's answers fill a table: which columns they go to, and what stands in a row without any."""
+
+    columns: tuple[FieldColumn, ...]
+    empty: dict[str, None]
+
+
 @dataclass(slots=True)
 class FormTable:
     """One table of the central database: the form's own (`path` ()) or a repeat's."""
@@ -92,6 +104,17 @@ class FormTable:
     path: tuple[str, ...]
     table: Table
     columns: list[FieldColumn] = field(default_factory=list)
+    _plans: dict[str, tuple[int, Plan]] = field(default_factory=dict)
+
+    def plan(self, definition: FormDefinition) -> Plan:
+        """A question that changed its type has a column for each type: an answer goes to that of its own version."""
+        known = self._plans.get(definition.version)
+        if known is None or known[0] != len(self.columns):
+            kinds = {entry.path: family(entry.kind) for entry in definition.fields}
+            names = [name for column in self.columns for name in (column.name, *column.extras.values())]
+            fitting = tuple(c for c in self.columns if kinds.get(self.path + c.path, family(c.kind)) == family(c.kind))
+            known = self._plans[definition.version] = (len(self.columns), Plan(fitting, dict.fromkeys([*names, "unparsed"])))
+        return known[1]
 
 
 SUBMISSION_COLUMNS = (
@@ -197,11 +220,11 @@ class CentralTables:
 
     def _ensure(self, connection: Connection, made: FormTable, path: tuple[str, ...], kind: str) -> None:
         same = [column for column in made.columns if column.path == path]
-        if any(_FAMILY.get(column.kind, column.kind) == _FAMILY.get(kind, kind) for column in same):
+        if any(family(column.kind) == family(kind) for column in same):
             return
         taken = {column.name for column in made.table.columns}
         wanted = readable_name(*path)
-        name = unused_name(wanted if not same else readable_name(*path, _FAMILY.get(kind, kind)), taken)
+        name = unused_name(wanted if not same else readable_name(*path, family(kind)), taken)
         preparer = connection.dialect.identifier_preparer
         for column in self._add_to(made, path, kind, name):
             declared = CreateColumn(column).compile(dialect=connection.dialect)

@@ -44,7 +44,7 @@ class ClientGone(Exception):
 class Gateway:
     """An ASGI application around a WSGI one. Phones' uploads have threads of their own, which no export can take."""
 
-    def __init__(self, app: Flask, *, max_body_bytes: int, threads: int = 8) -> None:
+    def __init__(self, app: Flask, *, max_body_bytes: int, threads: int = 4) -> None:
         self._app, self._max_body_bytes = app, max_body_bytes
         self._phones = ThreadPoolExecutor(threads, thread_name_prefix="phones")
         self._others = ThreadPoolExecutor(threads, thread_name_prefix="others")
@@ -123,7 +123,7 @@ class Gateway:
         asked = {**environ, "wsgi.input": io.BytesIO(), ONLY_AUTHENTICATE: True}
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(pool, _run, self._app, asked)
-        if answer.status < 300:  # noqa: PLR2004
+        if answer.status < 300:
             return True
         answer.headers.append((b"connection", b"close"))
         await _send_answer(send, answer, loop, pool)

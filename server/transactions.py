@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -77,7 +78,7 @@ def _tune_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = connection.cursor()
         # WAL belongs to the file and is set once: set at each connection, racing threads die of "database is locked".
-        if os.path.exists(path) and os.path.getsize(path) == 0:
+        if Path(path).exists() and Path(path).stat().st_size == 0:
             cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")

@@ -31,9 +31,9 @@ def check_password_strength(password: str, email: str) -> None:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise problems.invalid_value("password", f"密码须为 {MIN_PASSWORD}–{MAX_PASSWORD} 个字符 / {MIN_PASSWORD} to {MAX_PASSWORD} characters")
     lowered = password.lower()
-    if lowered in _COMMON or len(set(lowered)) < 4:  # noqa: PLR2004 - aaaaaaaaaa and the like
+    if lowered in _COMMON or len(set(lowered)) < 4:
         raise problems.invalid_value("password", "密码过于常见 / too common")
-    if email.partition("@")[0].lower() in lowered and len(email.partition("@")[0]) > 3:  # noqa: PLR2004
+    if email.partition("@")[0].lower() in lowered and len(email.partition("@")[0]) > 3:
         raise problems.invalid_value("password", "密码不能包含登录名 / must not contain the sign-in name")
 
 
@@ -43,7 +43,7 @@ def create_user(
     """The account's actor id. Raises: insufficient_rights, invalid_value, uniqueness_violation (the e-mail is taken)."""
     actor.require("user.create", Place())
     email = email.strip()
-    if "@" not in email or len(email) > 320:  # noqa: PLR2004 - RFC 5321
+    if "@" not in email or len(email) > 320:
         raise problems.invalid_value("email", "name@host")
     check_password_strength(password, email)
     if session.scalar(select(User.actor_id).where(User.email_key == email.lower())) is not None:

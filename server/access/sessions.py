@@ -95,7 +95,7 @@ def _begin(session: Session, actor_id: int, account_key: str, user_agent: str) -
 
 def find_session_actor(session: Session, token: str) -> tuple[Actor, str] | None:
     """The actor and the CSRF token of a session that has not ended; None otherwise."""
-    if not token or len(token) > 200:  # noqa: PLR2004
+    if not token or len(token) > 200:
         return None
     row = session.get(AccountSession, _key(token))
     if row is None or row.expires_at < datetime.now(UTC):

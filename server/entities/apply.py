@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from server.access.actor import Actor
 from server.changes import record_change
-from server.entities.lists import find_list
+from server.entities.lists import find_list, is_scoped
 from server.model import Entity, EntityHeld, EntityList, EntityVersion
 from server.transactions import new_id
 
@@ -80,7 +80,7 @@ def _create(
     now = datetime.now(UTC)
     entity = Entity(
         project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, uuid=change.uuid, label=change.label, data=change.data,
-        version=1, division=_division_of(change.data) or division, creator_id=actor.id or None, created_at=now,
+        version=1, division=_division_of(change.data) or (division if is_scoped(session, entity_list) else ""), creator_id=actor.id or None, created_at=now,
     )  # fmt: skip
     session.add(entity)
     session.flush()
@@ -92,7 +92,7 @@ def _create(
 
 def _division_of(data: dict[str, Any]) -> str | None:
     value = data.get("division")
-    return value if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12 else None  # noqa: PLR2004 - digits of a code
+    return value if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12 else None
 
 
 def _base_on_server(session: Session, entity: Entity, change: EntityChange) -> int | None:

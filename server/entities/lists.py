@@ -45,6 +45,11 @@ def _link_media(session: Session, entity_list: EntityList) -> None:
     )  # fmt: skip
 
 
+def is_scoped(session: Session, entity_list: EntityList) -> bool:
+    """Whether the list's entities belong to divisions: it has a property `division`. Others (disasters) are the whole county's."""
+    return "division" in list_properties(session, entity_list)
+
+
 def list_properties(session: Session, entity_list: EntityList) -> list[str]:
     """Property names in the order they were declared."""
     return list(session.scalars(select(EntityProperty.name).where(EntityProperty.list_id == entity_list.id).order_by(EntityProperty.id)))

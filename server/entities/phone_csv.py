@@ -6,12 +6,13 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor, Place, visible
-from server.entities.lists import list_properties
+from server.entities.lists import is_scoped, list_properties
 from server.model import Entity, EntityList
 
 _ROWS_PER_CHUNK = 500
@@ -34,6 +35,8 @@ def _rows(session: Session, actor: Actor, entity_list: EntityList) -> Iterator[b
     )  # fmt: skip
     if entity_list.owner_only and actor.kind == "phone":
         statement = statement.where(Entity.creator_id == actor.id)
+    if not is_scoped(session, entity_list):
+        actor = replace(actor, division=None)
     rows = session.connection().execute(visible(statement, actor, "entity_list.read", Entity), execution_options={"yield_per": _ROWS_PER_CHUNK})
     for count, (uuid, label, version, data) in enumerate(rows, start=1):
         writer.writerow([uuid, label, version, *("" if data.get(name) is None else data[name] for name in properties)])
@@ -63,4 +66,6 @@ def read_integrity(session: Session, actor: Actor, entity_list: EntityList, uuid
     statement = select(Entity.uuid, Entity.deleted_at.is_not(None)).where(Entity.list_id == entity_list.id)
     if uuids:
         statement = statement.where(Entity.uuid.in_(uuids[:1000]))
+    if not is_scoped(session, entity_list):
+        actor = replace(actor, division=None)
     return [(uuid, bool(gone)) for uuid, gone in session.execute(visible(statement.limit(1000), actor, "entity_list.read", Entity))]

@@ -17,7 +17,7 @@ def file_headers(response: Response, name: str, *, content_type: str | None = No
     shown = inline and kind in _SHOWN
     if kind.startswith("text/") or kind.endswith(("xml", "html", "javascript")):
         kind = "text/csv; charset=utf-8" if name.lower().endswith(".csv") else kind
-    plain = "".join(c if 32 <= ord(c) < 127 and c not in '"\\/%' else "_" for c in name)  # noqa: PLR2004
+    plain = "".join(c if 32 <= ord(c) < 127 and c not in '"\\/%' else "_" for c in name)
     response.headers["Content-Type"] = kind
     response.headers["Content-Disposition"] = (
         f"{'inline' if shown else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'), safe='')}"

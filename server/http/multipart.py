@@ -89,7 +89,7 @@ def _read(request: Request, limits: Limits, opened: list[IO[bytes]]) -> Submissi
     if request.mimetype != "multipart/form-data":
         raise problems.unsupported_media_type(request.mimetype or "-")
     boundary = request.mimetype_params.get("boundary", "")
-    if not boundary or len(boundary) > 200:  # noqa: PLR2004 - RFC 2046 allows 70
+    if not boundary or len(boundary) > 200:
         raise problems.unreadable_body("boundary")
     xml: bytes | None = None
     attachments: list[Part] = []
@@ -106,7 +106,7 @@ def _read(request: Request, limits: Limits, opened: list[IO[bytes]]) -> Submissi
             elif spool.file_name is not None:
                 attachments.append(_checked(spool.part()))
     except (ValueError, UnicodeError, HTTPException) as error:
-        if isinstance(error, HTTPException) and error.code == 413:  # noqa: PLR2004
+        if isinstance(error, HTTPException) and error.code == 413:
             raise problems.too_large(limits.body_bytes) from None
         raise problems.unreadable_body("multipart") from None
     if xml is None:
@@ -116,9 +116,9 @@ def _read(request: Request, limits: Limits, opened: list[IO[bytes]]) -> Submissi
 
 def _checked(part: Part) -> Part:
     name = part.name
-    if not name or len(name) > 255:  # noqa: PLR2004 - the column's width, and any file system's
+    if not name or len(name) > 255:
         raise problems.invalid_value("filename", "1-255")
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or c == "\ufffd" for c in name):  # noqa: PLR2004
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or c == "\ufffd" for c in name):
         raise problems.invalid_value("filename", "control characters / 控制字符")
     return part
 

@@ -55,13 +55,13 @@ _BY_STATUS = {401: problems.authentication_failed, 403: problems.insufficient_ri
 
 def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
-    if error.response is not None or status < 400:  # noqa: PLR2004
+    if error.response is not None or status < 400:
         return error.get_response()  # type: ignore[return-value]
-    if status == 413:  # noqa: PLR2004
+    if status == 413:
         return answer_problem(problems.too_large(110_000_000))
     if status in _BY_STATUS:
         return answer_problem(_BY_STATUS[status]())
-    if status == 405:  # noqa: PLR2004
+    if status == 405:
         response = answer_problem(Problem("405.1", "该地址不支持此操作。", "This address does not take that method."))
         if getattr(error, "valid_methods", None):
             response.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
@@ -79,5 +79,5 @@ def _answer_unexpected(error: Exception) -> Response:
     if shown:
         log.error("unexpected [%s] %s %s: %s", request_id, request.method, redacted_path(request.path), shown)
     else:
-        log.exception("unexpected [%s] %s %s", request_id, request.method, redacted_path(request.path))
+        log.error("unexpected [%s] %s %s", request_id, request.method, redacted_path(request.path), exc_info=error)
     return answer_problem(problems.unexpected(request_id), request_id)

@@ -60,7 +60,7 @@ def message_xml(message: str, status: int, nature: str = "") -> Response:
 def problem_xml(problem: Problem, _request_id: str = "") -> Response:
     """A problem as a phone reads it; a 401 outside the token address carries the challenges."""
     response = message_xml(problem.message(preferred_language()), problem.status, "submit_failure" if request.method == "POST" else "error")
-    if problem.status == 401 and not request.path.startswith(("/v1/key/", "/v1/test/")):  # noqa: PLR2004
+    if problem.status == 401 and not request.path.startswith(("/v1/key/", "/v1/test/")):
         for challenge in challenges():
             response.headers.add("WWW-Authenticate", challenge)
     return response

@@ -54,7 +54,7 @@ def _decimal(text: str) -> Any:
         number = float(text)
     except ValueError:
         return text
-    if number != number or number in (float("inf"), float("-inf")) or len(text) > 17:  # noqa: PLR0124, PLR2004 - NaN; float's digits
+    if number != number or number in (float("inf"), float("-inf")) or len(text) > 17:  # noqa: PLR0124 - NaN; float's digits
         return text
     return number
 

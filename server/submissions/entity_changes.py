@@ -63,4 +63,4 @@ def _find(element: etree._Element, path: tuple[str, ...]) -> etree._Element | No
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - fits 32 bits
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None

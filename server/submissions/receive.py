@@ -171,7 +171,7 @@ class _Version:
     def division(self) -> str:
         """The form's own `division` question, else that of the entity it changes, else the phone's; "" if none says."""
         answer = self.answers.get("division")
-        if isinstance(answer, str | int) and str(answer).isascii() and str(answer).isdigit() and len(str(answer)) <= 12:  # noqa: PLR2004
+        if isinstance(answer, str | int) and str(answer).isascii() and str(answer).isdigit() and len(str(answer)) <= 12:
             return str(answer)
         return self.actor.division or ""
 

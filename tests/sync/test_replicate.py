@@ -208,7 +208,7 @@ def test_a_target_that_is_away_is_caught_up_later(house: House, central: Engine,
 def test_drafts_never_reach_the_central_database(house: House, central: Engine) -> None:
     house.publish(visit_form())
     form = house.save_draft(visit_form("2"))
-    from server.model import FormVersion  # noqa: PLC0415
+    from server.model import FormVersion
 
     [token] = [v["draft_token"] for v in house.rows(FormVersion) if v["draft_token"]]
     answer = house.new_phone().send(a_visit("uuid:d", version="2"), path=f"/v1/test/{token}/projects/1/forms/visit/draft/submission")

@@ -1,18 +1,13 @@
-"""The staff pages."""
+"""The staff pages: adapters between a browser and the rooms below; closed to strangers by default."""
 
-from __future__ import annotations
+from flask import Blueprint
 
-from flask import Blueprint, Flask, Response
+blueprint = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 
-from server.problems import Problem
+from server.web import accounts, comments, downloads, form_drafts, forms, phones, pages, submissions  # noqa: E402, I001
 
-blueprint = Blueprint("web", __name__)
+problem_page, register = pages.problem_page, pages.register
 
-
-def register(app: Flask) -> None:
-    """The app has the staff pages."""
-
-
-def problem_page(problem: Problem, request_id: str) -> Response:  # noqa: ARG001
-    """The problem as a page."""
-    return Response(problem.zh, status=problem.status, content_type="text/plain; charset=utf-8")
+__all__ = [
+    "accounts", "blueprint", "comments", "downloads", "form_drafts", "forms", "pages", "phones", "problem_page", "register", "submissions",
+]  # fmt: skip

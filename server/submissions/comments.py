@@ -1,0 +1,41 @@
+"""What staff say of a submission."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor
+from server.access.audit import record_audit
+from server.model import Comment, Submission
+from server.transactions import new_id
+
+_LONGEST = 2000
+
+
+def add_comment(session: Session, actor: Actor, submission: Submission, *, body: str) -> Comment:
+    """The submission has this comment. Raises: insufficient_rights, missing_part (empty), invalid_value (too long)."""
+    actor.require("submission.comment", submission)
+    if not body.strip():
+        raise problems.missing_part("comment")
+    comment = write_comment(session, actor, submission, body=body)
+    record_audit(
+        session, actor, "comment.create", project_id=submission.project_id, form_pk=submission.form_pk, submission_id=submission.id
+    )
+    return comment
+
+
+def write_comment(session: Session, actor: Actor, submission: Submission, *, body: str, review_state: str | None = None) -> Comment:
+    """The comment's row, for whoever has settled the rights. `review_state` where it came with a decision. Raises: invalid_value (too long)."""
+    body = body.strip()
+    if len(body) > _LONGEST:
+        raise problems.invalid_value("comment", f"最多 {_LONGEST} 个字 / at most {_LONGEST} characters")
+    comment = Comment(
+        project_id=submission.project_id, id=new_id(), submission_id=submission.id, actor_id=actor.id, body=body,
+        review_state=review_state, created_at=datetime.now(UTC),
+    )  # fmt: skip
+    session.add(comment)
+    session.flush()
+    return comment

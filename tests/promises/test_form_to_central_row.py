@@ -1,0 +1,120 @@
+"""The main job, for real: XLSForm -> phone (JavaRosa) -> HTTP -> `minqing serve` -> central database."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from sqlalchemy import MetaData, select
+
+from server.transactions import open_engine
+from tests.actors.javarosa import JavaRosa
+from tests.actors.live_server import LiveServer
+from tests.databases import empty_database
+from tests.factories.phone_media import PLACE, VILLAGE, phone_media
+
+LIST, MANIFEST = "{http://openrosa.org/xforms/xformsList}", "{http://openrosa.org/xforms/xformsManifest}"
+FIGURES = {
+    "people/affected": "120", "people/dead": "0", "people/missing": "0", "people/injured": "2", "people/urgent_relief": "30",
+    "people/evacuated": "0", "people/resettled_central": "0", "people/resettled_dispersed": "0", "people/stranded": "4",
+    **{f"houses/{kind}_{unit}": value for kind in ("collapsed", "badly", "slightly") for unit, value in (("households", "1"), ("rooms", "3"))},
+    "farming/crops_affected": "30", "farming/crops_damaged": "20", "farming/crops_lost": "10.5", "farming/grassland": "800",
+    "farming/large_dead": "12", "farming/sheep_dead": "150", "farming/pens_collapsed": "200", "utilities/road_km": "4",
+    "utilities/power_out": "yes", "utilities/water_out": "no", "utilities/signal_out": "no", "loss/loss_total": "50", "loss/loss_farming": "30",
+    "loss/loss_houses": "20", "loss/loss_infrastructure": "0", "loss/loss_business": "0",
+    "narrative": "夜间大雪，积雪二十厘米，棚圈倒塌，道路中断，需要饲草和帐篷。",
+}  # fmt: skip
+
+
+class DownloadedForm:
+    """A form and its media as this phone gets them from the server."""
+
+    def __init__(self, server: LiveServer, form_id: str) -> None:
+        entries = ElementTree.fromstring(server.get(server.phone_path + "/formList"))
+        [entry] = [e for e in entries if e.findtext(LIST + "formID") == form_id]
+        self.xform = server.get(entry.findtext(LIST + "downloadUrl", ""))
+        media = ElementTree.fromstring(server.get(entry.findtext(LIST + "manifestUrl", "")))
+        self.media = {m.findtext(MANIFEST + "filename", ""): server.get(m.findtext(MANIFEST + "downloadUrl", "")) for m in media}
+
+
+def as_collect_offers(content: bytes) -> bytes:
+    """An entity list with the columns that Collect's own store adds."""
+    rows = list(csv.reader(io.StringIO(content.decode())))
+    out = io.StringIO()
+    csv.writer(out).writerows([[*rows[0], "__trunkVersion", "__branchId"], *([*row, "", ""] for row in rows[1:])])
+    return out.getvalue().encode()
+
+
+def central_row(url: str, table: str, *, seconds: float = 20, **where: Any) -> dict[str, Any]:
+    """The row, once sync has brought it."""
+    engine = open_engine(url)
+    until = time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            metadata = MetaData()
+            with engine.connect() as connection:
+                metadata.reflect(connection)
+                if table in metadata.tables:
+                    found = metadata.tables[table]
+                    conditions = [found.c[name] == value for name, value in where.items()]
+                    row = connection.execute(select(found).where(*conditions)).mappings().first()
+                    if row is not None:
+                        return dict(row)
+            time.sleep(0.2)
+    finally:
+        engine.dispose()
+    raise AssertionError(f"no row in {table} where {where} after {seconds} s")
+
+
+@pytest.mark.slow
+def test_a_snowstorm_reported_on_a_phone_is_a_row_in_the_central_database(database_kind: str, tmp_path: Path) -> None:
+    urls = ["", ""] if database_kind == "sqlite" else [empty_database("postgresql", tmp_path) for _ in range(2)]
+    server = LiveServer(tmp_path, database_url=urls[0], central_url=urls[1])
+    server.start()
+    try:
+        with JavaRosa() as javarosa:
+            _report_and_follow_up(server, javarosa)
+    finally:
+        assert server.stop() == 0
+
+
+def _report_and_follow_up(server: LiveServer, javarosa: JavaRosa) -> None:
+    downloaded = DownloadedForm(server, "disaster_report")
+    initial = javarosa.open(downloaded.xform, {**phone_media("disaster_report"), **downloaded.media,
+                                               "disaster_events.csv": as_collect_offers(downloaded.media["disaster_events.csv"])})  # fmt: skip
+    initial.fill(VILLAGE)
+    initial.fill({
+        "report_kind": "initial", "event_known": "new", "hazard": "snow", "event_name": "示例雪灾", "happened_at": "2026-01-02T03:00:00.000+08:00",
+        "known_at": "2026-01-02T03:30:00.000+08:00", "arrived_at": "2026-01-02T04:30:00.000+08:00", "location_fix": "yes", "location": PLACE,
+        "photo": "snow.jpg", **FIGURES,
+    })  # fmt: skip
+    xml = initial.finalise()
+    assert server.send(xml, {"snow.jpg": b"\xff\xd8snow"})[0] == 201
+    instance_id = ElementTree.fromstring(xml).findtext("{*}meta/{*}instanceID") or ""
+    row = central_row(server.settings.central_database, "disaster_report", instance_id=instance_id)
+    latitude, longitude = (float(number) for number in PLACE.split()[:2])
+    told = {
+        "report_kind": "initial", "hazard": "snow", "event_name": "示例雪灾", "people_affected": 120, "people_stranded": 4, "farming_crops_lost": 10.5,
+        "farming_sheep_dead": 150, "utilities_power_out": "yes", "location_latitude": latitude, "location_longitude": longitude,
+        "submission_division": VILLAGE["division"], "review_state": "received", "submitter": "示例手机", "device_id": "collect:live", "unparsed": None,
+    }  # fmt: skip
+    assert {name: row[name] for name in told} == told
+
+    # The event that the report made is on the phone's list at its next sync; a follow-up chooses it.
+    again = DownloadedForm(server, "disaster_report")
+    [event] = csv.DictReader(io.StringIO(again.media["disaster_events.csv"].decode()))
+    assert event["label"] == "示例雪灾"
+    follow_up = javarosa.open(again.xform, {**again.media, "disaster_events.csv": as_collect_offers(again.media["disaster_events.csv"])})
+    follow_up.fill(VILLAGE)
+    follow_up.fill({"report_kind": "follow_up", "event": event["name"], "location_fix": "yes", "location": PLACE, "photo": "two.jpg",
+                    **{**FIGURES, "people/affected": "150"}})  # fmt: skip
+    assert server.send(follow_up.finalise(), {"two.jpg": b"\xff\xd8two"})[0] == 201
+    third = DownloadedForm(server, "disaster_report")
+    [event] = csv.DictReader(io.StringIO(third.media["disaster_events.csv"].decode()))
+    assert event["__version"] == "2"
+    assert event["last_affected"] == "150"

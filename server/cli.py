@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
+# What each web process runs: a factory without arguments.
+GATEWAY = "server.serving:gateway"
+_MOST_DEFAULT_WORKERS = 4
+
+
 class _Group(click.Group):
     """Problems end as one sentence in Chinese and English, not as a traceback."""
 
@@ -67,7 +72,7 @@ def _engine() -> Iterator[tuple[Settings, Engine]]:
 @minqing.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
-@click.option("--workers", default=None, type=click.IntRange(1, 64), help="Web processes (default: 1 on SQLite, else one per core).")
+@click.option("--workers", default=None, type=click.IntRange(1, 64), help="Web processes (default: one per core, at most 4).")
 @click.option("--data", type=click.Path(path_type=Path), help="Data directory (default ./data).")
 @click.option("--no-forms", is_flag=True, help="First start without the forms of xlsforms/.")
 @click.option("--no-jobs", is_flag=True, help="No background work in this process group.")
@@ -85,7 +90,7 @@ def serve(
     first = start(settings, with_forms=not no_forms)
     _greet(settings, first, f"{'https' if certificate else 'http'}://{host}:{port}")
     if workers is None:
-        workers = 1 if settings.server_database.startswith("sqlite") else os.cpu_count() or 1
+        workers = min(os.cpu_count() or 1, _MOST_DEFAULT_WORKERS)
     jobs = None if no_jobs else _JobsProcess()
     if jobs:
         jobs.start()
@@ -102,7 +107,7 @@ def _serve_web(host: str, port: int, workers: int, certificate: Path | None, key
     from granian.http import HTTP1Settings
 
     Granian(
-        "server.serving:gateway", factory=True, address=host, port=port, interface=Interfaces.ASGI, workers=workers, loop=Loops.uvloop,
+        GATEWAY, factory=True, address=host, port=port, interface=Interfaces.ASGI, workers=workers, loop=Loops.uvloop,
         http=HTTPModes.http1, backlog=2048, backpressure=4096, websockets=False, log_access=False, respawn_failed_workers=True,
         workers_kill_timeout=20, ssl_cert=certificate, ssl_key=key,
         http1_settings=HTTP1Settings(header_read_timeout=60_000, keep_alive=True),

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from functools import cache
 from pathlib import Path
@@ -62,6 +63,17 @@ class Cluster:
     def stop(self, mode: str = "fast") -> None:
         """The server is gone; `immediate` is as a crash."""
         self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
+
+    def start_again(self) -> None:
+        """The server answers again after a crash; its old children may take a moment to notice that it is gone."""
+        for _try in range(60):
+            try:
+                self.start()
+            except subprocess.CalledProcessError:
+                time.sleep(0.5)
+            else:
+                return
+        raise TimeoutError((self.folder / "log").read_text()[-2000:])
 
     @property
     def postmaster(self) -> int:

@@ -7,6 +7,7 @@ past 64 KB, so that three hundred such phones cost a task each and no thread; th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import sys
@@ -80,7 +81,9 @@ class Gateway:
             answer.headers.append((b"connection", b"close"))
             await _send_answer(send, answer, loop, pool)
         except ClientGone:
-            return
+            # Mostly nobody hears this; a client that only closed its sending side does.
+            with contextlib.suppress(Exception):
+                await _send_plain(send, 400, "没有收完，请重新发送。/ The body ended early; send it again.".encode())
         finally:
             self._bodies -= 1
             if body is not None:
@@ -206,7 +209,7 @@ async def _send_answer(send: Send, answer: _Answer, loop: asyncio.AbstractEventL
 
 
 async def _send_plain(send: Send, status: int, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain"), (b"retry-after", b"30")]})
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"30")]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

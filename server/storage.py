@@ -30,7 +30,7 @@ from server.transactions import transaction
 
 log = logging.getLogger(__name__)
 _CHUNK = 256 * 1024
-_AWAY_SECONDS = 10.0
+_AWAY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class S3Store(BlobStore):
 
                 self._made = boto3.client(
                     "s3", endpoint_url=self._endpoint or None,
-                    config=Config(connect_timeout=2, read_timeout=20, retries={"max_attempts": 1}, max_pool_connections=32,
+                    config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, max_pool_connections=32,
                                   s3={"addressing_style": "path"} if self._endpoint else None),
                 )  # fmt: skip
             return self._made

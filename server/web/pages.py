@@ -37,13 +37,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     """The template as an answer, in the visitor's language."""
     now, chosen = known_visitor(), language()
     project_id = (request.view_args or {}).get("project_id", PROJECT)
-    return make_response(
-        render_template(
-            template, _=partial(translate, chosen), language=chosen, actor=now.actor if now else NOBODY, csrf=now.csrf if now else "",
-            project_id=project_id, **values,
-        ),  # fmt: skip
-        status,
-    )
+    known = {"_": partial(translate, chosen), "language": chosen, "actor": now.actor if now else NOBODY, "csrf": now.csrf if now else ""}
+    return make_response(render_template(template, project_id=project_id, **known, **values), status)
 
 
 def problem_page(problem: Problem, request_id: str) -> Response:
@@ -88,7 +83,7 @@ def _with_headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if request.endpoint == "web.static" and response.status_code == 200:  # noqa: PLR2004
+    if request.endpoint == "web.static" and response.status_code == 200:
         headers["Cache-Control"] = "public, max-age=31536000, immutable" if "v" in request.args else "no-cache"
     elif request.endpoint != "web.static":
         headers["Cache-Control"] = "no-store"

@@ -165,7 +165,7 @@ def test_what_makes_no_entity_is_told_to_staff_and_the_submission_stays(house: H
     assert phone.send(registration(str(uuid.uuid4()), " ")).status_code == 201
     assert house.count_submissions() == 2
     assert house.rows(Entity) == []
-    from server.model import SubmissionVersion  # noqa: PLC0415
+    from server.model import SubmissionVersion
 
     assert all(row["entity_errors"] for row in house.rows(SubmissionVersion))
 

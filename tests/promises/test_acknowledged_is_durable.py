@@ -98,10 +98,10 @@ def missing(server: LiveServer, acknowledged: dict[str, tuple[bytes, bytes]]) ->
 
 def prepare(server: LiveServer, folder: Path) -> None:
     """A first start without the county's forms, and the visit form published by command."""
-    from server.access.actor import system_actor  # noqa: PLC0415
-    from server.forms.drafts import save_draft  # noqa: PLC0415
-    from server.forms.fields import read_form_definition  # noqa: PLC0415
-    from server.forms.publish import publish_draft  # noqa: PLC0415
+    from server.access.actor import system_actor
+    from server.forms.drafts import save_draft
+    from server.forms.fields import read_form_definition
+    from server.forms.publish import publish_draft
 
     server.start("--no-forms")
     engine, xform, actor = open_engine(server.settings.server_database), form_xml(visit_form()), system_actor()

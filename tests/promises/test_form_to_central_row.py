@@ -112,7 +112,7 @@ def _report_and_follow_up(server: LiveServer, javarosa: JavaRosa) -> None:
     follow_up = javarosa.open(again.xform, {**again.media, "disaster_events.csv": as_collect_offers(again.media["disaster_events.csv"])})
     follow_up.fill(VILLAGE)
     follow_up.fill({"report_kind": "follow_up", "event": event["name"], "location_fix": "yes", "location": PLACE, "photo": "two.jpg",
-                    **{**FIGURES, "people/affected": "150"}})  # fmt: skip
+                    **FIGURES, "people/affected": "150"})  # fmt: skip
     assert server.send(follow_up.finalise(), {"two.jpg": b"\xff\xd8two"})[0] == 201
     third = DownloadedForm(server, "disaster_report")
     [event] = csv.DictReader(io.StringIO(third.media["disaster_events.csv"].decode()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from functools import cache
 
@@ -108,15 +109,17 @@ def load_actor(session: Session, actor_id: int, *, session_key: bytes | None = N
     return Actor(row.id, row.kind, row.display_name, grants, row.division, session_key)
 
 
-# Checked where there is no such account, so that the time tells nothing.
-_NO_ONE = "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$bBvJvQ5bmXQ1FhBf3pLhXz8J8nTqYw2mC3l0bW9ja2Vk"
+@cache
+def _no_ones_hash(rounds: int) -> str:
+    """A hash that no password matches, as slow to check as any account's."""
+    return password_hasher(rounds).hash(secrets.token_hex(16))
 
 
-def password_matches(password_hash: str | None, password: str) -> bool:
+def password_matches(password_hash: str | None, password: str, rounds: int = 3) -> bool:
     """Whether the password is the account's; as slow for an account that does not exist. Call it outside a write transaction."""
     if len(password) > MAX_PASSWORD:
         return False
     try:
-        return PasswordHasher().verify(password_hash or _NO_ONE, password) and password_hash is not None
+        return password_hasher(rounds).verify(password_hash or _no_ones_hash(rounds), password) and password_hash is not None
     except (Argon2Error, InvalidHashError):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,8 +19,10 @@ from server.model import AccountSession, SignInFailure, User
 from server.transactions import transaction
 
 SESSION_HOURS = 12
-_FREE_TRIES = 5
+# An office shares one address: one person's typing errors must not lock out a colleague.
+_ACCOUNT_TRIES, _ADDRESS_TRIES = 5, 60
 _MOST_MINUTES = 15
+_CHECKS_AT_ONCE = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,55 +39,50 @@ def _key(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def sign_in(engine: Engine, *, email: str, password: str, address: str, user_agent: str) -> NewSession:
-    """A session of 12 hours. Raises: authentication_failed, too_many_tries (per account and per address, never for good)."""
+def sign_in(engine: Engine, *, email: str, password: str, address: str, user_agent: str, password_rounds: int = 3) -> NewSession:
+    """A session of 12 hours. Raises: authentication_failed, too_many_tries (per account and per address, never for good).
+
+    Each try is counted before the password is checked, so that many at once are counted too; success takes the count back.
+    """
     email_key = email.strip().lower()[:320]
-    keys = [f"account:{email_key}", f"address:{address}"[:340]]
-    with transaction(engine) as session:
-        _require_patience(session, keys)
-        found = session.execute(select(User.actor_id, User.password_hash).where(User.email_key == email_key)).one_or_none()
-    # Argon2 takes tens of milliseconds: outside any transaction, so that no phone waits for it.
-    matches = password_matches(found[1] if found else None, password)
+    keys = {f"account:{email_key}": _ACCOUNT_TRIES, f"address:{address}"[:340]: _ADDRESS_TRIES}
     with transaction(engine, write=True) as session:
-        if found is None or not matches:
-            _note_failure(session, keys)
-        else:
-            return _begin(session, found[0], keys[0], user_agent)
-    raise problems.authentication_failed()
+        _count_try(session, keys)
+        found = session.execute(select(User.actor_id, User.password_hash).where(User.email_key == email_key)).one_or_none()
+    # Argon2 takes tens of milliseconds and 64 MB: outside any transaction, so that no phone waits, and few at once.
+    with _CHECKS_AT_ONCE:
+        matches = password_matches(found[1] if found else None, password, password_rounds)
+    if found is None or not matches:
+        raise problems.authentication_failed()
+    with transaction(engine, write=True) as session:
+        session.execute(delete(SignInFailure).where(SignInFailure.key.in_(keys)))
+        return _begin(session, found[0], user_agent)
 
 
-def _wait_until(failure: SignInFailure) -> datetime:
-    over = failure.failures - _FREE_TRIES
-    return failure.last_at + timedelta(minutes=min(_MOST_MINUTES, 2**over / 4)) if over >= 0 else failure.last_at
-
-
-def _require_patience(session: Session, keys: list[str]) -> None:
+def _count_try(session: Session, keys: dict[str, int]) -> None:
+    """One more try for each key, or too_many_tries (and then not counted: who waits is let in again)."""
     now = datetime.now(UTC)
-    waits = [_wait_until(row) - now for row in session.scalars(select(SignInFailure).where(SignInFailure.key.in_(keys)))]
-    longest = max(waits, default=timedelta())
-    if longest > timedelta():
-        raise problems.too_many_tries(max(1, round(longest.total_seconds() / 60)))
-
-
-def _note_failure(session: Session, keys: list[str]) -> None:
-    now = datetime.now(UTC)
-    for key in keys:
-        row = session.get(SignInFailure, key)
+    for key, free_tries in keys.items():
+        row = session.get(SignInFailure, key, with_for_update=True)
         if row is None:
             session.add(SignInFailure(key=key, failures=1, last_at=now))
-        else:
-            row.failures = 1 if row.last_at < now - timedelta(hours=1) else row.failures + 1
-            row.last_at = now
+            continue
+        if row.last_at < now - timedelta(hours=1):
+            row.failures = 0
+        over = row.failures - free_tries
+        wait = row.last_at + timedelta(minutes=min(_MOST_MINUTES, 2 ** min(over, 10) / 4)) - now if over >= 0 else timedelta()
+        if wait > timedelta():
+            raise problems.too_many_tries(max(1, round(wait.total_seconds() / 60)))
+        row.failures, row.last_at = row.failures + 1, now
 
 
-def _begin(session: Session, actor_id: int, account_key: str, user_agent: str) -> NewSession:
+def _begin(session: Session, actor_id: int, user_agent: str) -> NewSession:
     now = datetime.now(UTC)
     made = NewSession(secrets.token_urlsafe(48), secrets.token_urlsafe(32), now + timedelta(hours=SESSION_HOURS), actor_id)
     session.add(
         AccountSession(token_key=_key(made.token), actor_id=actor_id, csrf=made.csrf, created_at=now, expires_at=made.expires_at,
                        user_agent="".join(c for c in user_agent if c.isprintable())[:255])
     )  # fmt: skip
-    session.execute(delete(SignInFailure).where(SignInFailure.key == account_key))
     user = session.get(User, actor_id)
     if user is not None:
         user.last_sign_in_at = now

@@ -29,7 +29,7 @@ def try_sign_in() -> Response:
     try:
         made = sessions.sign_in(
             parts().engine, email=email, password=request.form.get("password", ""), address=request.remote_addr or "-",
-            user_agent=request.user_agent.string,
+            user_agent=request.user_agent.string, password_rounds=parts().settings.password_rounds,
         )  # fmt: skip
     except Problem as problem:
         return page("sign_in.html", problem.status, next=target, email=email, message=problem.message(language()))

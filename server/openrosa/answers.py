@@ -25,6 +25,8 @@ def is_phone_path(path: str) -> bool:
 
 def text(value: str) -> str:
     """Escaped for an element's content."""
+    if value.isalnum():  # most names and versions: a list of 100 forms has hundreds of them
+        return value
     return escape(_UNWRITABLE.sub("\ufffd", value))
 
 

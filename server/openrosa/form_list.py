@@ -61,9 +61,8 @@ def get_form_list(token: str, project_id: int) -> Response:
     with transaction(parts().engine) as session:
         forms = list_open_forms(session, actor, project_id, form_id=request.args.get("formID"))
     base = f"{base_url()}/v1/key/{token}/projects/{project_id}/forms/"
-    return form_list([
-        form_entry(form, f"{base}{quote(form.form_id, safe='')}.xml", manifest=f"{base}{quote(form.form_id, safe='')}/manifest") for form in forms
-    ])  # fmt: skip
+    names = [form.form_id if form.form_id.isalnum() and form.form_id.isascii() else quote(form.form_id, safe="") for form in forms]
+    return form_list([form_entry(form, f"{base}{name}.xml", manifest=f"{base}{name}/manifest") for form, name in zip(forms, names, strict=True)])
 
 
 @blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>/manifest")

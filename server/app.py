@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server import openrosa, web
@@ -18,12 +19,23 @@ from server.storage import open_storage
 from server.transactions import open_engine
 
 
+class _NoFlaskSession(SessionInterface):
+    """Staff's sessions are rows (access/sessions.py); Flask's cookie would be opened for every phone's request."""
+
+    def open_session(self, app: Flask, request: Request) -> None:  # noqa: ARG002 - Flask names them
+        return None
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002
+        return None
+
+
 def create_app(settings: Settings) -> Flask:
     """The WSGI app over a prepared database. Two apps with two settings live in one process side by side."""
     app = Flask("server", static_folder=None)
     engine = open_engine(settings.server_database)
     secrets = Secrets(read_secret_key(settings))
     app.secret_key = secrets.signing
+    app.session_interface = _NoFlaskSession()
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=2_000_000, MAX_FORM_PARTS=1000)
     app.extensions["minqing"] = Parts(settings, engine, secrets, open_storage(settings.blob_storage, settings.s3_endpoint, engine))
     app.register_blueprint(openrosa.blueprint)

@@ -148,7 +148,7 @@ class Statement:
     """One SQL text with `:name` parameters, run by the driver alone.
 
     For the path that every submission takes: there SQLAlchemy's part of a statement costs more than the database's.
-    On PostgreSQL the driver prepares it after some uses. Times go in as aware datetimes, JSON as text.
+    On PostgreSQL the driver prepares it after some uses. Times go in by `stored_time`, JSON as text.
     """
 
     def __init__(self, sql: str) -> None:
@@ -164,12 +164,12 @@ class Statement:
             if dialect.name == "postgresql":
                 cursor.execute(self._postgresql, parameters)
             else:
-                cursor.execute(self._sqlite, {name: _for_sqlite(value) for name, value in parameters.items()})
+                cursor.execute(self._sqlite, parameters)
         except dialect.loaded_dbapi.OperationalError as error:
             raise problems.busy() from error
         return cursor
 
 
-def _for_sqlite(value: Any) -> Any:
-    # As SQLAlchemy writes a DateTime on SQLite, so that both read the same.
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+def stored_time(session: Session, at: datetime) -> datetime | str:
+    """An aware time as a Statement's parameter: on SQLite the text that SQLAlchemy would write, so that both read the same."""
+    return at if session.get_bind().dialect.name == "postgresql" else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

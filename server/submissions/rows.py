@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
-from server.transactions import Statement, new_id
+from server.transactions import Statement, new_id, stored_time
 
 _VERSION = (
     "INSERT INTO submission_versions (project_id, id, form_pk, is_draft, submission_id, form_version_id, instance_id, deprecates, xml, answers,"
@@ -68,7 +68,8 @@ def insert_version(session: Session, version: Mapping[str, Any]) -> bool:
     `version`: the columns of submission_versions, `answers` as a dict.
     """
     statement = _VERSION_ALONE[session.get_bind().dialect.name]
-    return statement.on(session, {**version, "answers": orjson.dumps(version["answers"]).decode()}).fetchone() is not None
+    row = {**version, "answers": orjson.dumps(version["answers"]).decode(), "received_at": stored_time(session, version["received_at"])}
+    return statement.on(session, row).fetchone() is not None
 
 
 def insert_submission(
@@ -81,7 +82,7 @@ def insert_submission(
     rows = {
         **version, "answers": orjson.dumps(version["answers"]).decode(), "instance_name": instance_name, "division": division,
         "audit_id": new_id(), "change_id": new_id(), "is_logged": is_logged,
-        "details": orjson.dumps({"instanceId": version["instance_id"]}).decode(),
+        "details": orjson.dumps({"instanceId": version["instance_id"]}).decode(), "received_at": stored_time(session, version["received_at"]),
     }  # fmt: skip
     if session.get_bind().dialect.name == "postgresql":
         return _ONE.on(session, {**rows, "expected": expected}).fetchone() is not None

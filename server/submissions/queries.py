@@ -262,7 +262,7 @@ class _Labeller:
         if value is None or asked.kind not in {"select", "select1"}:
             return _plain(value)
         values = str(value).split() if asked.kind == "select" else [str(value)]
-        return "、".join(self._choice(asked.choice_list, one) for one in values)
+        return ("、" if self._language == "zh" else ", ").join(self._choice(asked.choice_list, one) for one in values)
 
     def _choice(self, choice_list: str | None, value: str) -> str:
         inside = self._choices.get(choice_list or "", {}).get(value)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, make_response, redirect, render_template, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
+from server import problems
 from server.access.actor import NOBODY, Place
 from server.problems import Problem
 from server.web import blueprint, showing
@@ -16,6 +19,7 @@ from server.web.visitor import known_visitor, language, require_csrf, set_guest_
 from server.web.wording import translate
 
 PROJECT = 1
+LARGEST_NUMBER = 2**63 - 1
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -43,6 +47,9 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def problem_page(problem: Problem, request_id: str) -> Response:
     """The problem's sentence as a page; where a form had errors, a row for each."""
+    if problem.status == 404:
+        with suppress(Problem, SQLAlchemyError):
+            visitor()
     return page("problem.html", problem.status, problem=problem, request_id=request_id, message=problem.message(language()))
 
 
@@ -61,6 +68,7 @@ def _require_visitor() -> Any:
     """Whatever is not on the short list needs a signed-in visitor, and each POST their token."""
     if request.endpoint == "web.static":
         return None
+    _require_storable_input()
     known = visitor().actor is not NOBODY
     if not known and request.endpoint not in _open_to_strangers:
         target = request.full_path.rstrip("?") if request.method == "GET" else None
@@ -68,6 +76,21 @@ def _require_visitor() -> Any:
     if request.method not in {"GET", "HEAD", "OPTIONS"}:
         require_csrf()
     return None
+
+
+def _require_storable_input() -> None:
+    """Raises: not_found, invalid_value, for what no database could hold: so that it is the sender's error, not ours."""
+    if any(isinstance(value, int) and value > LARGEST_NUMBER for value in (request.view_args or {}).values()):
+        raise problems.not_found()
+    for name, value in [*request.args.items(multi=True), *request.form.items(multi=True)]:
+        if "\0" in value:
+            raise problems.invalid_value(name, "NUL")
+
+
+def number_argument(name: str, default: int | None = None) -> int | None:
+    """The whole number `?name=`; `default` where it is none that a database could hold."""
+    number = request.values.get(name, type=int)
+    return number if number is not None and abs(number) <= LARGEST_NUMBER else default
 
 
 def _with_headers(response: Response) -> Response:

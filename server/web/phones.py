@@ -16,7 +16,7 @@ from server.http.parts import parts
 from server.model import Project
 from server.transactions import transaction
 from server.web import blueprint
-from server.web.pages import page
+from server.web.pages import number_argument, page
 from server.web.showing import divisions_within
 from server.web.visitor import visitor
 
@@ -49,7 +49,7 @@ def list_phones(project_id: int) -> Response:
     actor = visitor().actor
     with transaction(parts().engine) as session:
         found = phones.list_phones(
-            session, actor, project_id, secrets=parts().secrets, after=request.args.get("after", 0, type=int), limit=_PAGE + 1
+            session, actor, project_id, secrets=parts().secrets, after=number_argument("after") or 0, limit=_PAGE + 1
         )
     after = found[_PAGE - 1].id if len(found) > _PAGE else None
     may_create = actor.can("phone.create", Place(project_id))

@@ -19,7 +19,7 @@ from server.submissions.queries import LIST_LIMIT
 from server.transactions import transaction
 from server.web import blueprint
 from server.web.answers import places_of, shown_answers
-from server.web.pages import page
+from server.web.pages import LARGEST_NUMBER, number_argument, page
 from server.web.showing import division_names, divisions_within, start_of_day
 from server.web.visitor import language, visitor
 
@@ -30,9 +30,9 @@ def _filters() -> dict[str, Any]:
     given = request.args
     state = given.get("state")
     return {
-        "form_pk": given.get("form", type=int),
+        "form_pk": number_argument("form"),
         "division_prefix": given.get("division") or None,
-        "submitter_id": given.get("officer", type=int),
+        "submitter_id": number_argument("officer"),
         "review_state": state if state in set(review.ReviewState) else None,
         "received_from": start_of_day(given.get("from")),
         "received_to": start_of_day(given.get("to"), days_later=1),
@@ -42,9 +42,10 @@ def _filters() -> dict[str, Any]:
 def _before() -> tuple[datetime, int] | None:
     at, _, last_id = request.args.get("before", "").partition(",")
     try:
-        return datetime.fromisoformat(at), int(last_id)
+        before = datetime.fromisoformat(at), int(last_id)
     except ValueError:
         return None
+    return before if before[0].tzinfo and abs(before[1]) <= LARGEST_NUMBER else None
 
 
 @blueprint.get("/projects/<int:project_id>/submissions")
@@ -80,7 +81,7 @@ def _some_place(project_id: int) -> Place:
 @blueprint.get("/projects/<int:project_id>/submissions/<int:submission_id>")
 def show_submission(project_id: int, submission_id: int) -> Response:
     """One submission; of an earlier version, if `?version=` names it."""
-    return _submission_page(project_id, submission_id, request.args.get("version", type=int))
+    return _submission_page(project_id, submission_id, number_argument("version"))
 
 
 @blueprint.post("/projects/<int:project_id>/submissions/<int:submission_id>/unmasked")
@@ -95,7 +96,7 @@ def unmask_submission(project_id: int, submission_id: int) -> Response:
         record_audit(
             session, actor, "submission.unmask", project_id=project_id, form_pk=found.form_pk, submission_id=found.id, reason=reason[:500]
         )
-    return _submission_page(project_id, submission_id, request.form.get("version", type=int), unmasked=True)
+    return _submission_page(project_id, submission_id, number_argument("version"), unmasked=True)
 
 
 def _submission_page(project_id: int, submission_id: int, version_id: int | None, *, unmasked: bool = False) -> Response:
@@ -126,5 +127,5 @@ def review_submission(project_id: int, submission_id: int, decision: str) -> Res
     said = {"comment": words} if decision == "approve" else {"reason": words}
     with transaction(parts().engine, write=True) as session:
         found = queries.find_submission(session, actor, project_id, submission_id, verb="submission.review", lock=True)
-        _DECISIONS[decision](session, actor, found, **said, seen_version_id=request.form.get("version", type=int))  # type: ignore[operator]
+        _DECISIONS[decision](session, actor, found, **said, seen_version_id=number_argument("version"))  # type: ignore[operator]
     return redirect(url_for("web.show_submission", project_id=project_id, submission_id=submission_id), 303)  # type: ignore[return-value]

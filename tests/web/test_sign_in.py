@@ -101,3 +101,20 @@ def test_the_language_is_chinese_unless_asked_otherwise(house: House) -> None:
     assert "Password" in clerk.get("/sign-in", **{"Accept-Language": "en-GB"}).text
     assert clerk.posts("/language", page="/sign-in", language="en", next="/sign-in").headers["Location"] == "/sign-in"
     assert "Password" in clerk.get("/sign-in", **{"Accept-Language": "zh-CN"}).text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/projects/1/submissions/99999999999999999999", "/projects/99999999999999999999/forms", "/projects/1/submissions?form=99999999999999999999",
+        "/projects/1/submissions?before=2026-01-01,99999999999999999999", "/projects/1/submissions?before=9999-12-31T23:59:59,1",
+        "/projects/1/submissions?to=9999-12-31", "/projects/1/submissions?from=0001-01-01", "/projects/1/submissions?division=%00", "/projects/1/phones?after=-1",
+        "/projects/1/phones?after=99999999999999999999", "/projects/1/submissions?division=%F0%9F%98%80%25'", "/projects/1/submissions/1/versions/1/file?name=%00",
+    ],
+)  # fmt: skip
+def test_odd_addresses_are_the_senders_error_never_ours(house: House, path: str) -> None:
+    assert Clerk.signed_in(house, "admin").get(path).status_code in {200, 400, 404}
+
+
+def test_nul_in_a_form_is_refused(house: House) -> None:
+    assert Clerk(house).signs_in("admin\0@example.com").status_code == 400

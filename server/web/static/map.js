@@ -6,6 +6,12 @@
   const SOUTH = 36.5, NORTH = 37.7, WEST = 100.0, EAST = 101.3, STEP = 0.1;
   const places = JSON.parse(box.dataset.places);
   const map = L.map(box, { attributionControl: false, zoomSnap: 0.5, minZoom: 4, maxZoom: 18, scrollWheelZoom: false });
+  // As an element, never as HTML: a label is whatever a form's author wrote.
+  function words(text) {
+    const element = document.createElement("span");
+    element.textContent = text;
+    return element;
+  }
   const line = { color: "#b9c4cf", weight: 1, interactive: false };
   for (let k = 0; k <= Math.round((NORTH - SOUTH) / STEP); k += 1) {
     L.polyline([[SOUTH + k * STEP, WEST], [SOUTH + k * STEP, EAST]], line).addTo(map);
@@ -13,14 +19,18 @@
   for (let k = 0; k <= Math.round((EAST - WEST) / STEP); k += 1) {
     L.polyline([[SOUTH, WEST + k * STEP], [NORTH, WEST + k * STEP]], line).addTo(map);
   }
+  // Every half degree is named, so that a place can be read off the lines.
+  function name(at, direction, text) {
+    L.tooltip({ permanent: true, direction: direction, className: "degree", opacity: 1 }).setLatLng(at).setContent(text).addTo(map);
+  }
+  for (let at = SOUTH; at <= NORTH; at += 0.5) { name([at, WEST], "left", at.toFixed(1) + "°N"); }
+  for (let at = WEST; at <= EAST; at += 0.5) { name([SOUTH, at], "bottom", at.toFixed(1) + "°E"); }
   const county = L.rectangle([[SOUTH, WEST], [NORTH, EAST]], { color: "#0f6b5c", weight: 2, fillOpacity: 0.04 }).addTo(map);
-  county.bindTooltip(document.createTextNode(box.dataset.county).textContent.replace(/[<>&]/g, ""), { sticky: true });
+  county.bindTooltip(words(box.dataset.county), { sticky: true });
   const bounds = L.latLngBounds([[SOUTH, WEST], [NORTH, EAST]]);
   const mark = { color: "#b3261e", weight: 3, fillColor: "#b3261e", fillOpacity: 0.9 };
   for (const place of places) {
     const points = place.points.map(function (point) { return [point[0], point[1]]; });
-    const label = document.createElement("span");
-    label.textContent = place.label;
     let shape;
     if (place.kind === "geopoint") {
       shape = L.circleMarker(points[0], Object.assign({ radius: 7 }, mark));
@@ -32,9 +42,9 @@
     } else {
       shape = L.polygon(points, { color: "#b3261e", weight: 3, fillOpacity: 0.2 });
     }
-    shape.addTo(map).bindTooltip(label);
+    shape.addTo(map).bindTooltip(words(place.label));
     points.forEach(function (point) { bounds.extend(point); });
   }
   L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
-  map.fitBounds(bounds, { padding: [8, 8] });
+  map.fitBounds(bounds, { padding: [28, 28] });
 })();

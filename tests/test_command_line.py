@@ -43,7 +43,7 @@ def every_command(group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("command", every_command(minqing), ids=" ".join)
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
-    from click.testing import CliRunner  # noqa: PLC0415
+    from click.testing import CliRunner
 
     answer = CliRunner().invoke(minqing, [*command, "--help"])
     assert answer.exit_code == 0

@@ -2,128 +2,190 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select
 
-from sync.sources import Batch, FormState, Purged, SubmissionState
-from sync.tables import CURSOR, GEOMETRY, CentralTables, FieldColumn, FormTable, Plan
-from sync.values import Unfit, read_geometry, read_value
+from server import problems
+from sync.rows import Row, RowMaker, Rows, other_row_id
+from sync.sources import Batch, SubmissionState
+from sync.tables import CURSOR, CentralTables, FormTable, PostgisGeometry
 
-_ROWS_PER_STATEMENT = 200
+log = logging.getLogger(__name__)
+_ROWS, _FORMS = 1, 2
+# Below this many rows, statements are cheaper than opening a COPY.
+_COPY_FROM = 20
+_PYTHON_REFUSALS = (UnicodeError, OverflowError, TypeError, ValueError)
 
 
 def read_position(connection: Connection) -> int:
-    """How far the target is; 0 for an empty one."""
-    return connection.scalar(select(CURSOR.c.position)) or 0
+    """How far the target's rows are; 0 for an empty one."""
+    return connection.scalar(select(CURSOR.c.position).where(CURSOR.c.id == _ROWS)) or 0
+
+
+def read_forms_position(connection: Connection) -> int:
+    """How far the target's tables are grown; 0 for an empty one."""
+    return connection.scalar(select(CURSOR.c.position).where(CURSOR.c.id == _FORMS)) or 0
 
 
 def load_batch(connection: Connection, tables: CentralTables, batch: Batch) -> None:
-    """The target has the batch's rows, and its cursor stands at the batch's end. The caller commits both or neither."""
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    used: dict[str, FormTable] = {}
-    replaced: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for change in batch.changes:
-        if isinstance(change, FormState):
-            tables.grow(connection, change.project_id, change.form_id, change.definition)
-        elif isinstance(change, Purged):
-            _remove(connection, tables.of_form(change.project_id, change.form_id), [change.instance_id], with_form=True)
-        else:
-            form = change.form
-            tables.grow(connection, form.project_id, form.form_id, form.definition)
-            own = tables.of_form(form.project_id, form.form_id)
-            replaced[form.project_id, form.form_id].append(change.instance_id)
-            for made, row in submission_rows(own, change):
-                used[made.table.name] = made
-                rows[made.table.name].append(row)
-    for (project_id, form_id), instance_ids in replaced.items():
-        _remove(connection, tables.of_form(project_id, form_id), instance_ids, with_form=False)
-    for name, made in used.items():
-        _upsert(connection, made.table, rows[name])
-    _save_position(connection, batch.position)
+    """The target has the batch's rows, and its cursor stands at the batch's end. The caller commits both or neither.
+
+    Raises: busy (the target went away).
+    """
+    for form in batch.forms:
+        tables.grow(connection, form)
+    target = _Target(connection)
+    for gone in batch.purged:
+        own = tables.of_form(gone.project_id, gone.form_id)
+        for made in own.values():
+            target.delete(made, [gone.instance_id])
+    by_form: dict[tuple[int, str], dict[str, SubmissionState]] = defaultdict(dict)
+    for state in batch.submissions:
+        tables.grow(connection, state.form)
+        by_form[state.form.project_id, state.form.form_id][state.instance_id] = state
+    for (project_id, form_id), states in by_form.items():
+        _replace(target, tables.of_form(project_id, form_id), states)
+    _save_positions(target, batch)
 
 
-def submission_rows(tables: dict[tuple[str, ...], FormTable], state: SubmissionState) -> Iterator[tuple[FormTable, dict[str, Any]]]:
-    """The submission's row and its repeats' rows, each with its table; every row of a table has the same keys."""
-    row: dict[str, Any] = {
-        "instance_id": state.instance_id, "current_instance_id": state.current_instance_id, "submitter": state.submitter,
-        "device_id": state.device_id, "submission_division": state.division, "review_state": state.review_state,
-        "review_level": state.review_level, "received_at": state.received_at, "updated_at": state.updated_at,
-        "deleted_at": state.deleted_at, "is_encrypted": state.is_encrypted, "form_version": state.form.definition.version,
-    }  # fmt: skip
-    definition = state.form.definition
-    _fill(row, tables[()].plan(definition), state.answers)
-    yield tables[()], row
-    for path, made in tables.items():
+def _replace(target: _Target, own: dict[tuple[str, ...], FormTable], states: dict[str, SubmissionState]) -> None:
+    maker = RowMaker.of(target.connection)
+    for state in states.values():
+        maker.add(own, state)
+    rows: Rows = maker.finish()
+    main = own[()]
+    there = target.existing(main, list(states))
+    for path, made in own.items():
+        if path and there:
+            target.delete(made, list(there))
+    every = rows[main.table.name]
+    target.write(main, [row for row in every if row[0] not in there])
+    target.write(main, [row for row in every if row[0] in there], replace=True)
+    for path, made in own.items():
         if path:
-            plan = made.plan(definition)
-            for parent_id, number, answers in _repeat_rows(state.answers, path, tables):
-                repeat: dict[str, Any] = {
-                    "row_id": answers["__id"], "instance_id": state.instance_id, "parent_row_id": parent_id, "row_number": number,
-                }  # fmt: skip
-                _fill(repeat, plan, answers)
-                yield made, repeat
+            target.write(made, rows[made.table.name])
 
 
-def _repeat_rows(
-    answers: dict[str, Any], path: tuple[str, ...], tables: dict[tuple[str, ...], FormTable]
-) -> Iterator[tuple[str | None, int, dict[str, Any]]]:
-    level: list[tuple[str | None, int, dict[str, Any]]] = [(None, 0, answers)]
-    for depth, name in enumerate(path, start=1):
-        below: list[tuple[str | None, int, dict[str, Any]]] = []
-        for parent_id, number, node in level:
-            value = node.get(name)
-            if isinstance(value, list) and path[:depth] in tables:
-                below += [(node.get("__id", parent_id), n, row) for n, row in enumerate(value, start=1)]
-            elif isinstance(value, dict):
-                below.append((node.get("__id", parent_id), number, value))
-        level = below
-    yield from (entry for entry in level if "__id" in entry[2])
+def _save_positions(target: _Target, batch: Batch) -> None:
+    upsert = "INSERT INTO minqing_cursor (id, position) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET position = excluded.position"
+    for row, position in ((_ROWS, batch.position), (_FORMS, batch.forms_position)):
+        target.run(upsert, (row, position))
 
 
-def _fill(row: dict[str, Any], plan: Plan, answers: dict[str, Any]) -> None:
-    row.update(plan.empty)
-    for column in plan.columns:
-        node: Any = answers
-        for name in column.path:
-            node = node.get(name) if isinstance(node, dict) else None
-        if node is not None:
-            _put(row, column, node)
+class _Target:
+    """Statements run by the driver alone: SQLAlchemy's part of a row costs more than the database's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._cursor = connection.connection.cursor()
+        self._dbapi = connection.dialect.loaded_dbapi
+        self._is_postgresql = connection.dialect.name == "postgresql"
+        self._quote = connection.dialect.identifier_preparer.quote_identifier
+        self._refusals = (self._dbapi.IntegrityError, self._dbapi.DataError, self._dbapi.ProgrammingError,
+                          self._dbapi.NotSupportedError, *_PYTHON_REFUSALS)  # fmt: skip
+
+    def run(self, sql: str, parameters: Any, *, many: bool = False) -> Any:
+        """The cursor after `sql` with `?` for values. Raises: busy."""
+        if self._is_postgresql:
+            sql = sql.replace("?", "%s")
+        try:
+            return self._cursor.executemany(sql, parameters) if many else self._cursor.execute(sql, parameters)
+        except self._dbapi.OperationalError as error:
+            raise problems.busy() from error
+
+    def existing(self, made: FormTable, instance_ids: list[str]) -> set[str]:
+        """Those that have a row in this table."""
+        found = self.run(f"SELECT instance_id FROM {self._quote(made.table.name)} WHERE {self._among()}", (self._list(instance_ids),))
+        return {instance_id for (instance_id,) in found.fetchall()}
+
+    def delete(self, made: FormTable, instance_ids: list[str]) -> None:
+        """No row of these submissions is in this table."""
+        self.run(f"DELETE FROM {self._quote(made.table.name)} WHERE {self._among()}", (self._list(instance_ids),))
+
+    def _among(self) -> str:
+        return "instance_id = ANY(?)" if self._is_postgresql else "instance_id IN (SELECT value FROM json_each(?))"
+
+    def _list(self, instance_ids: list[str]) -> Any:
+        return instance_ids if self._is_postgresql else RowMaker.of(self.connection).json(instance_ids)
+
+    def write(self, made: FormTable, rows: list[Row], *, replace: bool = False) -> None:
+        """The rows are in the table, in place of those with the same key if `replace`. Raises: busy.
+
+        One row that the database refuses must not hold up all others for ever: then each goes alone.
+        """
+        if not rows:
+            return
+        self.run("SAVEPOINT rows", ())
+        try:
+            if self._is_postgresql and not replace and len(rows) >= _COPY_FROM:
+                self._copy(made, rows)
+            else:
+                self.run(self._insert(made, replace=replace), rows, many=True)
+        except self._refusals:
+            self.run("ROLLBACK TO SAVEPOINT rows", ())
+            for row in rows:
+                self._write_alone(made, row, replace=replace)
+        self.run("RELEASE SAVEPOINT rows", ())
+
+    def _write_alone(self, made: FormTable, row: Row, *, replace: bool) -> None:
+        plain = _as_text(made, row, RowMaker.of(self.connection).json)
+        attempts = [row, plain]
+        if made.path:
+            # The key is another submission's row: nothing the server makes, so this row gets one of its own.
+            own_key = other_row_id("/".join(map(str, row[:4])))
+            attempts = [row, [own_key, *row[1:]], [own_key, *plain[1:]]]
+        for attempt in attempts:
+            self.run("SAVEPOINT one", ())
+            try:
+                self.run(self._insert(made, replace=replace), attempt)
+            except self._refusals as error:
+                self.run("ROLLBACK TO SAVEPOINT one", ())
+                log.warning("central table %s refused a row: %s", made.table.name, type(error).__name__)
+            else:
+                self.run("RELEASE SAVEPOINT one", ())
+                return
+
+    def _insert(self, made: FormTable, *, replace: bool) -> str:
+        names = [self._quote(column.name) for column in made.table.columns]
+        sql = f"INSERT INTO {self._quote(made.table.name)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        if replace:
+            sql += f" ON CONFLICT ({names[0]}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+        return sql
+
+    def _copy(self, made: FormTable, rows: list[Row]) -> None:
+        names = ", ".join(self._quote(column.name) for column in made.table.columns)
+        try:
+            with self._cursor.copy(f"COPY {self._quote(made.table.name)} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types([_wire_type(column.type) for column in made.table.columns])
+                for row in rows:
+                    copy.write_row(row)
+        except self._dbapi.OperationalError as error:
+            raise problems.busy() from error
 
 
-def _put(row: dict[str, Any], column: FieldColumn, answer: Any) -> None:
-    try:
-        if column.kind in GEOMETRY:
-            row[column.name], parts = read_geometry(column.kind, answer)
-            row.update({column.extras[part]: value for part, value in parts.items()})
-        else:
-            row[column.name] = read_value(column.kind, answer)
-    except Unfit:
-        row["unparsed"] = {**(row["unparsed"] or {}), "/".join(column.path): answer}
+_WIRE_TYPES = {
+    "BigInteger": "int8", "Integer": "int4", "Float": "float8", "Date": "date", "Instant": "timestamptz", "Boolean": "bool",
+    "LargeBinary": "bytea", "JSON": "jsonb", "String": "text", "Text": "text",
+}  # fmt: skip
 
 
-def _remove(connection: Connection, tables: dict[tuple[str, ...], FormTable], instance_ids: list[str], *, with_form: bool) -> None:
-    for path, made in tables.items():
-        if path or with_form:
-            for start in range(0, len(instance_ids), 500):
-                connection.execute(delete(made.table).where(made.table.c.instance_id.in_(instance_ids[start : start + 500])))
+def _wire_type(column_type: Any) -> str:
+    # PostGIS reads its geometry from the same bytes.
+    return "bytea" if isinstance(column_type, PostgisGeometry) else _WIRE_TYPES[type(column_type).__name__]
 
 
-def _upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    key = next(iter(table.primary_key.columns))
-    statement = make(table)
-    statement = statement.on_conflict_do_update(
-        index_elements=[key], set_={column.name: statement.excluded[column.name] for column in table.columns if column is not key}
-    )
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        connection.execute(statement, rows[start : start + _ROWS_PER_STATEMENT])
+def _as_text(made: FormTable, row: Row, json: Callable[[Any], Any]) -> Row:
+    """The row's system columns, and all else as text in `unparsed`: for a row that the database would not take."""
+    names = [str(column.name) for column in made.table.columns]
+    start = names.index("unparsed")
+    refused = {name: _plain(value) for name, value in zip(names[start + 1 :], row[start + 1 :], strict=True) if value is not None}
+    return [*row[:start], json(refused), *[None] * len(names[start + 1 :])]
 
 
-def _save_position(connection: Connection, position: int) -> None:
-    changed = connection.execute(update(CURSOR).where(CURSOR.c.id == bindparam("one")).values(position=position), {"one": 1})
-    if changed.rowcount == 0:
-        connection.execute(insert(CURSOR), {"id": 1, "position": position})
+def _plain(value: Any) -> str:
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text.replace("\0", "").encode(errors="replace").decode()

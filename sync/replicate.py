@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from server.changes import last_position, number_changes
 from server.model import Change
 from server.transactions import transaction
-from sync.load import load_batch, read_position
+from sync.load import load_batch, read_forms_position, read_position
 from sync.sources.minqing import read_batch
-from sync.tables import CentralTables, drop_tables
+from sync.tables import CURSOR, CentralTables, drop_tables
 
 _TARGET_LOCK = 0x6D71
 # What is known of a target's tables, from one batch to the next; forgotten when a batch fails.
@@ -50,19 +50,16 @@ def replicate_changes(source: Engine, target: Engine, *, batch: int = 500, limit
 
 
 def _one_batch(source: Engine, target: Engine, size: int) -> int:
-    try:
-        with transaction(target, write=True) as session:
-            connection = session.connection()
-            _lock(connection)
-            tables = _known.get(target)
-            if tables is None or not tables.is_current(connection):
-                tables = CentralTables(connection)
-            found = read_batch(source, read_position(connection), limit=size)
-            if found.count:
-                load_batch(connection, tables, found)
-    except BaseException:
-        _known.pop(target, None)
-        raise
+    with transaction(target, write=True) as session:
+        connection = session.connection()
+        _lock(connection)
+        # Taken out while in use: if this batch fails, what it thought of the tables is forgotten with it.
+        tables = _known.pop(target, None)
+        if tables is None or not tables.is_current(connection):
+            tables = CentralTables(connection)
+        found = read_batch(source, read_position(connection), forms_after=read_forms_position(connection), limit=size)
+        if found.count:
+            load_batch(connection, tables, found)
     _known[target] = tables
     return found.count
 
@@ -86,12 +83,13 @@ def rebuild(source: Engine, target: Engine, *, progress: Callable[[int], None] =
 
 
 def lag(source: Engine, target: Engine) -> Lag:
-    """What the target lacks now; a target that has no tables yet lacks everything."""
-    with transaction(target, write=True) as session:
+    """What the target lacks now; a target that has no tables yet lacks everything. Waits for no replicator.
+
+    Raises: busy or the driver's error while either database is away.
+    """
+    with transaction(target) as session:
         connection = session.connection()
-        _lock(connection)
-        CentralTables(connection)
-        position = read_position(connection)
+        position = read_position(connection) if inspect(connection).has_table(CURSOR.name) else 0
     with transaction(source) as session:
         behind = (Change.position > position) | Change.position.is_(None)
         rows, oldest = session.execute(select(func.count(), func.min(Change.at)).select_from(Change).where(behind)).one()

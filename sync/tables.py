@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Date,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -33,9 +34,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from server.forms.fields import FormDefinition
 from server.model.schema import Instant
 from sync.names import readable_name, unused_name
+from sync.sources import FormState
 
 _META = MetaData()
 TABLES = Table(
@@ -46,9 +47,11 @@ COLUMNS = Table(
     "minqing_columns", _META, Column("table_name", String(63), primary_key=True), Column("column_name", String(63), primary_key=True),
     Column("path", Text, nullable=False), Column("kind", String(20), nullable=False),
 )  # fmt: skip
+# Row 1: how far the rows are; row 2: how far the form versions are, which run ahead (sources/minqing.py says why).
 CURSOR = Table("minqing_cursor", _META, Column("id", Integer, primary_key=True), Column("position", BigInteger, nullable=False))
 
 GEOMETRY = {"geopoint", "geotrace", "geoshape"}
+POINT_PARTS = ("longitude", "latitude", "altitude", "accuracy")
 _HELD = {"structure", "repeat"}
 _TEXTS = {"select1", "select", "string", "barcode", "binary"}
 
@@ -59,15 +62,12 @@ def family(kind: str) -> str:
 
 
 class PostgisGeometry(UserDefinedType[bytes]):
-    """PostGIS's own type, where the target has it; it reads WKB as it is."""
+    """PostGIS's own type, where the target has it; it takes WKB with its SRID as it is."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
         return "geometry"
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        return func.ST_GeomFromWKB(bindvalue, 4326)
 
 
 def _column_type(kind: str, *, has_postgis: bool) -> TypeEngine[Any]:
@@ -89,32 +89,14 @@ class FieldColumn:
     extras: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one form version's answers fill a table: which columns they go to, and what stands in a row without any."""
-
-    columns: tuple[FieldColumn, ...]
-    empty: dict[str, None]
-
-
 @dataclass(slots=True)
 class FormTable:
-    """One table of the central database: the form's own (`path` ()) or a repeat's."""
+    """One table of the central database: the form's own (`path` ()) or a repeat's. `plans` is rows.py's, by form version."""
 
     path: tuple[str, ...]
     table: Table
     columns: list[FieldColumn] = field(default_factory=list)
-    _plans: dict[str, tuple[int, Plan]] = field(default_factory=dict)
-
-    def plan(self, definition: FormDefinition) -> Plan:
-        """A question that changed its type has a column for each type: an answer goes to that of its own version."""
-        known = self._plans.get(definition.version)
-        if known is None or known[0] != len(self.columns):
-            kinds = {entry.path: family(entry.kind) for entry in definition.fields}
-            names = [name for column in self.columns for name in (column.name, *column.extras.values())]
-            fitting = tuple(c for c in self.columns if kinds.get(self.path + c.path, family(c.kind)) == family(c.kind))
-            known = self._plans[definition.version] = (len(self.columns), Plan(fitting, dict.fromkeys([*names, "unparsed"])))
-        return known[1]
+    plans: dict[int, Any] = field(default_factory=dict)
 
 
 SUBMISSION_COLUMNS = (
@@ -122,10 +104,10 @@ SUBMISSION_COLUMNS = (
     ("current_instance_id", lambda: Column("current_instance_id", String(255))),
     ("submitter", lambda: Column("submitter", Text)),
     ("device_id", lambda: Column("device_id", Text)),
-    ("submission_division", lambda: Column("submission_division", String(12), index=True)),
+    ("submission_division", lambda: Column("submission_division", String(12))),
     ("review_state", lambda: Column("review_state", String(12))),
     ("review_level", lambda: Column("review_level", String(12))),
-    ("received_at", lambda: Column("received_at", Instant(), index=True)),
+    ("received_at", lambda: Column("received_at", Instant())),
     ("updated_at", lambda: Column("updated_at", Instant())),
     ("deleted_at", lambda: Column("deleted_at", Instant())),
     ("is_encrypted", lambda: Column("is_encrypted", Boolean)),
@@ -133,10 +115,11 @@ SUBMISSION_COLUMNS = (
 )
 REPEAT_COLUMNS = (
     ("row_id", lambda: Column("row_id", String(40), primary_key=True)),
-    ("instance_id", lambda: Column("instance_id", String(255), index=True)),
-    ("parent_row_id", lambda: Column("parent_row_id", String(40), index=True)),
+    ("instance_id", lambda: Column("instance_id", String(255))),
+    ("parent_row_id", lambda: Column("parent_row_id", String(40))),
     ("row_number", lambda: Column("row_number", Integer)),
 )
+_INDEXED = {"submission_division", "received_at"}
 
 
 def _unparsed() -> Column[Any]:
@@ -148,88 +131,121 @@ class CentralTables:
 
     def __init__(self, connection: Connection) -> None:
         _META.create_all(connection, checkfirst=True)
-        self._postgis = connection.dialect.name == "postgresql" and bool(
+        self.has_postgis = connection.dialect.name == "postgresql" and bool(
             connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'postgis'"))
         )
         self._metadata = MetaData()
         self._by_form: dict[tuple[int, str], dict[tuple[str, ...], FormTable]] = {}
-        self._names: set[str] = {table.name for table in _META.sorted_tables}
-        self._grown: set[tuple[int, str, str]] = set()
+        self._grown: set[tuple[int, str, int]] = set()
         self._load(connection)
 
     def _load(self, connection: Connection) -> None:
         by_name: dict[str, FormTable] = {}
+        postgis = _postgis_columns(connection) if self.has_postgis else set()
         for name, project_id, form_id, path in connection.execute(select(TABLES)):
             made = self._declare(project_id, form_id, tuple(path.split("/")) if path else (), name)
             by_name[name] = made
         for table_name, column_name, path, kind in connection.execute(select(COLUMNS).order_by(COLUMNS.c.table_name, COLUMNS.c.column_name)):
-            self._add_to(by_name[table_name], tuple(path.split("/")), kind, column_name)
+            # A table made before PostGIS was there keeps its WKB column.
+            is_postgis = (table_name, column_name) in postgis
+            _add_to(by_name[table_name], tuple(path.split("/")), kind, column_name, has_postgis=is_postgis)
 
     def _declare(self, project_id: int, form_id: str, path: tuple[str, ...], name: str) -> FormTable:
         system = REPEAT_COLUMNS if path else SUBMISSION_COLUMNS
         table = Table(name, self._metadata, *(make() for _name, make in system), _unparsed())
         made = FormTable(path, table)
         self._by_form.setdefault((project_id, form_id), {})[path] = made
-        self._names.add(name)
         return made
-
-    def _add_to(self, made: FormTable, path: tuple[str, ...], kind: str, name: str) -> list[Column[Any]]:
-        added = [Column(name, _column_type(kind, has_postgis=self._postgis))]
-        column = FieldColumn(path, kind, name)
-        if kind == "geopoint":
-            column.extras = {part: readable_name(name, part) for part in ("longitude", "latitude", "altitude", "accuracy")}
-            added += [Column(extra, Float(53)) for extra in column.extras.values()]
-        for each in added:
-            made.table.append_column(each)
-        made.columns.append(column)
-        return added
 
     def is_current(self, connection: Connection) -> bool:
         """Whether no other replicator has grown (or dropped) tables since."""
         if not inspect(connection).has_table(COLUMNS.name):
             return False
-        known = sum(len(made.columns) for tables in self._by_form.values() for made in tables.values())
-        return connection.scalar(select(func.count()).select_from(COLUMNS)) == known
+        tables = [made for by_path in self._by_form.values() for made in by_path.values()]
+        counts = select(
+            select(func.count()).select_from(TABLES).scalar_subquery(), select(func.count()).select_from(COLUMNS).scalar_subquery()
+        )
+        return tuple(connection.execute(counts).one()) == (len(tables), sum(len(made.columns) for made in tables))
 
     def of_form(self, project_id: int, form_id: str) -> dict[tuple[str, ...], FormTable]:
         """The form's tables by repeat path; () is the form's own."""
         return self._by_form.get((project_id, form_id), {})
 
-    def grow(self, connection: Connection, project_id: int, form_id: str, definition: FormDefinition) -> None:
-        """Every field of `definition` has a column of its kind; tables and columns that were there stay as they are."""
-        key = (project_id, form_id, definition.version)
+    def grow(self, connection: Connection, form: FormState) -> dict[tuple[str, ...], FormTable]:
+        """The form's tables, with a column of its kind for every field; tables and columns that were there stay as they are."""
+        tables = self._by_form.setdefault((form.project_id, form.form_id), {})
+        key = (form.project_id, form.form_id, form.version_key)
         if key in self._grown:
-            return
-        tables = self._by_form.setdefault((project_id, form_id), {})
-        repeats = {entry.path for entry in definition.fields if entry.kind == "repeat"}
-        for path in [(), *sorted(repeats, key=len)]:
+            return tables
+        repeats = {entry.path for entry in form.definition.fields if entry.kind == "repeat"}
+        for path in [(), *sorted(repeats, key=lambda path: (len(path), path))]:
             if path not in tables:
-                self._create(connection, project_id, form_id, path)
-        for entry in definition.fields:
+                self._create(connection, form, path)
+        for entry in form.definition.fields:
             if entry.kind in _HELD:
                 continue
             home = max((p for p in repeats if entry.path[: len(p)] == p), key=len, default=())
             self._ensure(connection, tables[home], entry.path[len(home) :], entry.kind)
         self._grown.add(key)
+        return tables
 
-    def _create(self, connection: Connection, project_id: int, form_id: str, path: tuple[str, ...]) -> None:
-        name = unused_name(readable_name(form_id, *path), self._names)
-        made = self._declare(project_id, form_id, path, name)
-        made.table.create(connection)
-        connection.execute(insert(TABLES), {"name": name, "project_id": project_id, "form_id": form_id, "path": "/".join(path)})
+    def _create(self, connection: Connection, form: FormState, path: tuple[str, ...]) -> None:
+        taken = _relations(connection)
+        name = unused_name(readable_name(form.form_id, *path), taken)
+        taken.add(name)
+        table = self._declare(form.project_id, form.form_id, path, name).table
+        # Named here: SQLAlchemy counts an index name's letters where PostgreSQL counts bytes, and Chinese has three to a letter.
+        is_nested = any(made and path[: len(made)] == made != path for made in self.of_form(form.project_id, form.form_id))
+        indexed = _INDEXED if not path else {"instance_id", "parent_row_id"} if is_nested else {"instance_id"}
+        for column in table.columns:
+            if column.name in indexed:
+                index_name = unused_name(readable_name("ix", name, column.name), taken)
+                taken.add(index_name)
+                Index(index_name, column)
+        table.create(connection)
+        entry = {"name": name, "project_id": form.project_id, "form_id": form.form_id, "path": "/".join(path)}
+        connection.execute(insert(TABLES), entry)
 
     def _ensure(self, connection: Connection, made: FormTable, path: tuple[str, ...], kind: str) -> None:
         same = [column for column in made.columns if column.path == path]
         if any(family(column.kind) == family(kind) for column in same):
             return
         taken = {column.name for column in made.table.columns}
-        wanted = readable_name(*path)
-        name = unused_name(wanted if not same else readable_name(*path, family(kind)), taken)
+        wanted = readable_name(*path) if not same else readable_name(*path, family(kind))
+        name = unused_name(wanted, taken)
+        while taken.intersection(_extras(kind, name).values()):
+            taken.add(name)  # another question has the name of this one's longitude: both take the next number
+            name = unused_name(wanted, taken)
         preparer = connection.dialect.identifier_preparer
-        for column in self._add_to(made, path, kind, name):
+        for column in _add_to(made, path, kind, name, has_postgis=self.has_postgis):
             declared = CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(text(f"ALTER TABLE {preparer.quote(made.table.name)} ADD COLUMN {declared}".replace(":", r"\:")))
         connection.execute(insert(COLUMNS), {"table_name": made.table.name, "column_name": name, "path": "/".join(path), "kind": kind})
+
+
+def _extras(kind: str, name: str) -> dict[str, str]:
+    return {part: readable_name(name, part) for part in POINT_PARTS} if kind == "geopoint" else {}
+
+
+def _add_to(made: FormTable, path: tuple[str, ...], kind: str, name: str, *, has_postgis: bool) -> list[Column[Any]]:
+    extras = _extras(kind, name)
+    added = [Column(name, _column_type(kind, has_postgis=has_postgis)), *(Column(extra, Float(53)) for extra in extras.values())]
+    for column in added:
+        made.table.append_column(column)
+    made.columns.append(FieldColumn(path, kind, name, extras))
+    return added
+
+
+def _relations(connection: Connection) -> set[str]:
+    """Names of all that a new table could run into, other people's views and indexes too; SQLite's in lower case."""
+    if connection.dialect.name == "postgresql":
+        return set(connection.scalars(text("SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace")))
+    return {name.casefold() for name in connection.scalars(text("SELECT name FROM sqlite_master"))}
+
+
+def _postgis_columns(connection: Connection) -> set[tuple[str, str]]:
+    query = "SELECT table_name, column_name FROM information_schema.columns WHERE udt_name = 'geometry' AND table_schema = current_schema()"
+    return {(table, column) for table, column in connection.execute(text(query))}
 
 
 def drop_tables(connection: Connection) -> None:
@@ -237,5 +253,5 @@ def drop_tables(connection: Connection) -> None:
     _META.create_all(connection, checkfirst=True)
     preparer = connection.dialect.identifier_preparer
     for name in connection.scalars(select(TABLES.c.name)).all():
-        connection.execute(text(f"DROP TABLE {preparer.quote(name)}".replace(":", r"\:")))
+        connection.execute(text(f"DROP TABLE IF EXISTS {preparer.quote(name)}".replace(":", r"\:")))
     _META.drop_all(connection)

@@ -1,4 +1,4 @@
-"""Where changes come from. A source yields SubmissionState and FormState, in order."""
+"""Where changes come from. A source yields FormState, SubmissionState and Purged."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from server.forms.fields import FormDefinition
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """A published form version whose fields the central tables must have."""
+    """A published form version whose fields the central tables must have. `version_key` tells it from every other version.
+
+    The version's own name does not: a form that was deleted and made again may use it a second time.
+    """
 
     project_id: int
     form_id: str
+    version_key: int
     definition: FormDefinition
 
 
@@ -48,8 +52,11 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Changes up to `position`, in order; how many log entries they stand for."""
+    """Changes up to `position`, in order; how many log entries they stand for. Its forms are those up to `forms_position`."""
 
     position: int
+    forms_position: int
     count: int
-    changes: list[FormState | SubmissionState | Purged]
+    forms: list[FormState] = field(default_factory=list)
+    purged: list[Purged] = field(default_factory=list)
+    submissions: list[SubmissionState] = field(default_factory=list)

@@ -5,51 +5,76 @@ from __future__ import annotations
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from server.changes import read_changes
+from server.changes import last_position, read_changes
 from server.forms.definitions import form_definition
 from server.model import ActorRow, Change, Form, Submission, SubmissionVersion
+from server.problems import Problem
 from server.transactions import transaction
 from sync.sources import Batch, FormState, Purged, SubmissionState
 
 _S, _V, _F = Submission.__table__.c, SubmissionVersion.__table__.c, Form.__table__.c
+_SUBMISSIONS_PER_QUERY = 1000
 
 
-def read_batch(engine: Engine, after: int, *, limit: int) -> Batch:
-    """What changed after `after`: forms first, then each touched submission once. Positions of nothing to sync count too."""
+def read_batch(engine: Engine, after: int, *, forms_after: int = 0, limit: int) -> Batch:
+    """What changed after `after`, at most `limit` log entries; and every form published after `forms_after`, however late.
+
+    Forms run ahead because a submission is read in its present state, which may be of a version that was published after
+    this batch: tables grow in the log's order all the same, so a rebuild gives the same names.
+    """
     with transaction(engine) as session:
         changes = read_changes(session, after, limit=limit)
         if not changes:
-            return Batch(after, 0, [])
-        found: list[FormState | SubmissionState | Purged] = []
-        touched: dict[int, None] = {}
+            return Batch(after, forms_after, 0)
+        touched: dict[int, dict[int, None]] = {}
         for change in changes:
-            if change.kind == "form.published":
-                found.append(_form(session, change))
-            elif change.kind == "submission.purged":
-                details = change.details or {}
-                found.append(Purged(change.project_id, details["form_id"], details["instance_id"]))
-            elif change.submission_id is not None:
-                touched.setdefault(change.submission_id)
-        found += _submissions(session, list(touched))
-        return Batch(changes[-1].position or after, len(changes), found)
+            if change.submission_id is not None and change.kind != "submission.purged":
+                touched.setdefault(change.project_id, {})[change.submission_id] = None
+        return Batch(
+            changes[-1].position or after,
+            last_position(session),
+            len(changes),
+            _forms(session, forms_after),
+            [gone for change in changes if change.kind == "submission.purged" for gone in _purged(session, change)],
+            [state for project_id, ids in touched.items() for state in _submissions(session, project_id, list(ids))],
+        )
 
 
-def _form(session: Session, change: Change) -> FormState:
+def _forms(session: Session, after: int) -> list[FormState]:
+    published = select(Change.project_id, Change.details).where(Change.kind == "form.published", Change.position > after)
+    found = []
+    for project_id, details in session.execute(published.order_by(Change.position)):
+        try:
+            definition = form_definition(session, details["form_version_id"])
+        except Problem:
+            continue  # the version is gone since, and with it every submission that could need its columns
+        found.append(FormState(project_id, definition.form_id, details["form_version_id"], definition))
+    return found
+
+
+def _purged(session: Session, change: Change) -> list[Purged]:
     details = change.details or {}
-    definition = form_definition(session, details["form_version_id"])
-    return FormState(change.project_id, definition.form_id, definition)
+    form_id = details.get("form_id") or session.scalar(select(Form.form_id).where(Form.id == (change.form_pk or details.get("form_pk"))))
+    return [Purged(change.project_id, form_id, details["instance_id"])] if form_id else []
 
 
-def _submissions(session: Session, ids: list[int]) -> list[SubmissionState]:
+def _submissions(session: Session, project_id: int, ids: list[int]) -> list[SubmissionState]:
+    # By project as well as by number: the key begins with the project, and no index begins with the number.
     statement = (
-        select(_S.project_id, _F.form_id, _V.form_version_id, _S.instance_id, _V.instance_id, ActorRow.display_name, _S.device_id, _S.division,
+        select(_F.form_id, _V.form_version_id, _S.instance_id, _V.instance_id, ActorRow.display_name, _S.device_id, _S.division,
                _S.review_state, _S.review_level, _S.received_at, _S.updated_at, _S.deleted_at, _V.is_encrypted, _V.answers)
         .join(SubmissionVersion.__table__, (_V.project_id == _S.project_id) & (_V.id == _S.current_version_id))
         .join(Form.__table__, _F.id == _S.form_pk)
         .outerjoin(ActorRow, ActorRow.id == _S.submitter_id)
-        .where(_S.id.in_(ids), _S.is_draft.is_(False)).order_by(_S.id)
+        .where(_S.project_id == project_id, _S.is_draft.is_(False))
+        .order_by(_S.id)
     )  # fmt: skip
     states = []
-    for project_id, form_id, version_id, *rest in session.connection().execute(statement) if ids else ():
-        states.append(SubmissionState(FormState(project_id, form_id, form_definition(session, version_id)), *rest))
+    forms: dict[tuple[str, int], FormState] = {}
+    for start in range(0, len(ids), _SUBMISSIONS_PER_QUERY):
+        for form_id, version_id, *rest in session.connection().execute(statement.where(_S.id.in_(ids[start : start + _SUBMISSIONS_PER_QUERY]))):
+            form = forms.get((form_id, version_id))
+            if form is None:
+                form = forms[form_id, version_id] = FormState(project_id, form_id, version_id, form_definition(session, version_id))
+            states.append(SubmissionState(form, *rest))
     return states

@@ -8,19 +8,17 @@ from typing import Any
 
 import pytest
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import Engine, MetaData, select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 
 import sync.replicate
 from server.changes import record_change
 from server.model import Form, Submission
 from server.transactions import open_engine, transaction
-from sync.names import readable_name, unused_name
 from sync.replicate import lag, rebuild, replicate_changes
 from tests.actors.house import House
 from tests.factories.questionnaire import a_visit, visit_form
+from tests.sync.central_tables import filled, tables_of
 
 ALL_KINDS = """
 | survey | | | |
@@ -52,29 +50,6 @@ ALL_KINDS = """
 | | form_title | form_id | version |
 | | 全部 | 全部类型 | 1 |
 """
-
-
-def filled(instance_id: str, body: str, *, form_id: str = "全部类型", version: str = "1") -> bytes:
-    return (
-        f'<data xmlns:orx="http://openrosa.org/xforms" id="{form_id}" version="{version}">{body}'
-        f"<orx:meta><orx:instanceID>{instance_id}</orx:instanceID></orx:meta></data>"
-    ).encode()
-
-
-@pytest.fixture
-def central(house: House) -> Engine:
-    return open_engine(house.settings.central_database)
-
-
-def tables_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """Every table's rows, ordered by their key; the registry included."""
-    metadata = MetaData()
-    with engine.connect() as connection:
-        metadata.reflect(connection)
-        return {
-            name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()]
-            for name, table in sorted(metadata.tables.items())
-        }
 
 
 def test_answers_arrive_typed_with_their_repeats(house: House, central: Engine) -> None:
@@ -216,14 +191,3 @@ def test_drafts_never_reach_the_central_database(house: House, central: Engine) 
     assert house.rows(Form)[0]["id"] == form.id
     replicate_changes(house.engine, central)
     assert tables_of(central)["visit"] == []
-
-
-@given(st.lists(st.text(min_size=1, max_size=120), min_size=1, max_size=30))
-def test_any_names_give_distinct_readable_names_within_63_bytes(wanted: list[str]) -> None:
-    taken: set[str] = set()
-    for text in wanted:
-        name = unused_name(readable_name(text), taken)
-        assert name not in taken
-        assert name == name.casefold() or name.isascii()
-        assert 0 < len(name.encode()) <= 63
-        taken.add(name)

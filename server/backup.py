@@ -20,28 +20,16 @@ import orjson
 from sqlalchemy import Engine, Integer, LargeBinary, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from server import problems
 from server.access.secret_key import read_secret_key
 from server.model import BlobRow, Project, Table
 from server.model.revision import HEAD, prepare_schema
 from server.model.schema import Instant
-from server.problems import Problem
 from server.settings import Settings
 from server.storage import open_storage
 from server.transactions import open_engine, transaction
 
 _ROWS = 500
-
-
-def not_empty() -> Problem:
-    return Problem(
-        "409.75",
-        "目标数据库不是空的，未恢复。请换一个空的数据目录（或空的 PostgreSQL 数据库）。",
-        "The target database is not empty; nothing was restored. Use an empty data directory (or PostgreSQL database).",
-    )
-
-
-def backup_unreadable(reason: str) -> Problem:
-    return Problem("400.75", f"备份文件不完整或不可读（{reason}）。请换一份备份。", f"The backup is damaged ({reason}). Use another one.")
 
 
 def write_backup(settings: Settings, engine: Engine, path: Path, *, progress: Callable[[int], None] = lambda _n: None) -> int:
@@ -102,7 +90,7 @@ def read_backup(settings: Settings, path: Path) -> int:
     try:
         with transaction(engine, write=True) as session, tarfile.open(path) as archive:
             if session.scalar(select(func.count()).select_from(Project)):
-                raise not_empty()
+                raise problems.not_empty()
             for entry in archive:
                 stream = archive.extractfile(entry)
                 if stream is None:
@@ -114,18 +102,18 @@ def read_backup(settings: Settings, path: Path) -> int:
                 elif entry.name.startswith("blobs/"):
                     content = stream.read()
                     if hashlib.sha256(content).hexdigest() != entry.name.removeprefix("blobs/"):
-                        raise backup_unreadable(entry.name)
+                        raise problems.backup_unreadable(entry.name)
                     storage.keep_bytes(content)
                 count += 1
             _restart_numbering(session)
     except (tarfile.TarError, orjson.JSONDecodeError, EOFError) as error:
-        raise backup_unreadable(type(error).__name__) from error
+        raise problems.backup_unreadable(type(error).__name__) from error
     return count
 
 
 def _keep_secret(settings: Settings, told: dict[str, Any]) -> None:
     if told["revision"] != HEAD:
-        raise backup_unreadable(f"revision {told['revision']}")
+        raise problems.backup_unreadable(f"revision {told['revision']}")
     if not settings.secret_key:
         secret = Path(settings.data) / "secret.key"
         secret.touch(mode=0o600)

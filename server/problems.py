@@ -234,6 +234,23 @@ def form_files_missing(names: list[str]) -> Problem:
     )
 
 
+def backup_unreadable(reason: str) -> Problem:
+    return Problem(
+        "400.75",
+        f"备份文件不完整或不可读（{reason}）。请换一份备份。",
+        f"The backup is damaged ({reason}). Use another one.",
+        {"reason": reason},
+    )
+
+
+def not_empty() -> Problem:
+    return Problem(
+        "409.75",
+        "目标数据库不是空的，未恢复。请换一个空的数据目录（或空的 PostgreSQL 数据库）。",
+        "The target database is not empty; nothing was restored. Use an empty data directory (or PostgreSQL database).",
+    )
+
+
 def reason_missing() -> Problem:
     return Problem(
         "400.71",

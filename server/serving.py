@@ -19,6 +19,7 @@ from typing import Any
 from flask import Flask
 
 from server.app import create_app
+from server.http.credentials import ONLY_AUTHENTICATE
 from server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ _MEMORY_BYTES = 64 * 1024
 _ANSWER_BYTES = 256 * 1024
 _IDLE_SECONDS = 90
 _MOST_BODIES = 2000
-ONLY_AUTHENTICATE = "minqing.only_authenticate"
 
 
 class BodyTooLarge(Exception):

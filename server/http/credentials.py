@@ -17,6 +17,8 @@ from server.http.parts import parts
 from server.transactions import transaction
 
 REALM = "minqing"
+# In the WSGI environment: the gateway asks with the headers alone, before it reads a large body.
+ONLY_AUTHENTICATE = "minqing.only_authenticate"
 _NONCE_SECONDS = 600
 _REMEMBERED_SECONDS = 5.0
 _MOST_PHONES = 5000

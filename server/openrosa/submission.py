@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from server.access.actor import NOBODY, Actor
-from server.http.credentials import sending_phone
+from server.http.credentials import ONLY_AUTHENTICATE, sending_phone
 from server.http.languages import preferred_language
 from server.http.multipart import Limits, SubmissionParts, read_parts
 from server.http.parts import parts
@@ -31,7 +31,7 @@ def ready_for_submissions() -> Response:
 
 def receive(actor: Actor, project_id: int, *, draft_token: str | None = None) -> Response:
     """Everything of the POST is durable, then 201. Raises what read_parts, read_envelope and receive_submission raise."""
-    if request.environ.get("minqing.only_authenticate"):  # asked by the gateway before it reads a large body
+    if request.environ.get(ONLY_AUTHENTICATE):
         return ready_for_submissions()
     settings = parts().settings
     with read_parts(request, Limits(body_bytes=settings.max_body_bytes)) as sent:

@@ -12,12 +12,19 @@ import asyncio
 import os
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+
+import orjson
+from sqlalchemy import text
 
 from benchmarks.questionnaire import questionnaire_xform, questionnaire_xml, submission_request
 from benchmarks.running_server import RunningServer, process_cpu_seconds, running_server
+from server.forms.fields import read_form_definition
 from server.settings import Settings
-from server.transactions import open_engine, transaction
+from server.submissions.answers import read_answers, shape_of
+from server.submissions.envelope import parse_xml
+from server.transactions import open_engine, stored_time, transaction
 from sync.replicate import lag
 
 # ODK Central v2026.3 with PostgreSQL on 2 cores, the same form: submissions a second, p99 in ms.
@@ -59,6 +66,36 @@ def _drained(settings: Settings, *, seconds: float = 120) -> float:
     return time.monotonic() - start
 
 
+_NUMBERS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)",
+    "postgresql": "WITH n(i) AS (SELECT generate_series(1, :count))",
+}
+_FILL_VERSIONS = (
+    "{n} INSERT INTO submission_versions (project_id, id, form_pk, is_draft, submission_id, form_version_id, instance_id, xml, answers,"
+    " is_encrypted, is_complete, received_at) SELECT 1, i, 1, :no, i, 1, 'uuid:stored-' || i, :xml, {answers}, :no, :yes, :at FROM n"
+)
+_FILL_SUBMISSIONS = (
+    "{n} INSERT INTO submissions (project_id, id, form_pk, is_draft, instance_id, current_version_id, form_version_id, division, review_state,"
+    " received_at) SELECT 1, i, 1, :no, 'uuid:stored-' || i, i, 1, '632223202200', 'received', :at FROM n"
+)
+
+
+def _fill(settings: Settings, count: int) -> None:
+    """So many submissions stored already, in bulk, in the form server alone."""
+    engine = open_engine(settings.server_database)
+    shape = shape_of(read_form_definition(questionnaire_xform()))
+    xml = questionnaire_xml("uuid:stored")
+    answers = orjson.dumps(read_answers(parse_xml(xml), shape, "stored")).decode()
+    dialect = engine.dialect.name
+    with transaction(engine, write=True) as session:
+        at = stored_time(session, datetime(2026, 1, 1, tzinfo=UTC))
+        for statement in (_FILL_VERSIONS, _FILL_SUBMISSIONS):
+            sql = statement.format(n=_NUMBERS[dialect], answers="CAST(:answers AS jsonb)" if dialect == "postgresql" else ":answers")
+            given = {"count": count, "xml": xml, "answers": answers, "at": at, "no": False, "yes": True}
+            session.execute(text(sql), {name: value for name, value in given.items() if f":{name}" in sql})
+    engine.dispose()
+
+
 def _commit_rate(settings: Settings, seconds: float = 3) -> float:
     """Single-row commits a second of a submission-sized row, one writer."""
     engine = open_engine(settings.server_database)
@@ -66,11 +103,11 @@ def _commit_rate(settings: Settings, seconds: float = 3) -> float:
     with transaction(engine, write=True) as session:
         session.connection().exec_driver_sql("CREATE TABLE commit_rate (n INTEGER, xml TEXT)")
     count, until = 0, time.monotonic() + seconds
-    text = row.decode()
+    xml = row.decode()
     mark = "%s" if engine.dialect.name == "postgresql" else "?"
     while time.monotonic() < until:
         with transaction(engine, write=True) as session:
-            session.connection().exec_driver_sql(f"INSERT INTO commit_rate VALUES ({mark}, {mark})", (count, text))
+            session.connection().exec_driver_sql(f"INSERT INTO commit_rate VALUES ({mark}, {mark})", (count, xml))
         count += 1
     with transaction(engine, write=True) as session:
         session.connection().exec_driver_sql("DROP TABLE commit_rate")
@@ -95,6 +132,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=10)
     options.add_argument("--photo", action="store_true", help="300 KB with each submission")
     options.add_argument("--workers", type=int)
+    options.add_argument("--stored", type=int, default=0, help="so many submissions are stored before")
     options.add_argument("--postgres-pid", type=int)
     options.add_argument("--connections", default="1,8,32")
     given = options.parse_args()
@@ -102,6 +140,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data=Path(folder), database_url=given.database, central_url=given.central)
         with running_server(settings, [questionnaire_xform()], workers=given.workers) as server:
+            if given.stored:
+                _fill(settings, given.stored)
+                print(f"{given.stored} submissions stored before")
             asyncio.run(_load(server.port, server.phone_path, 4, 1, None))
             _drained(settings)
             for connections in map(int, given.connections.split(",")):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server import problems
@@ -104,6 +104,11 @@ def revoke_phone(session: Session, actor: Actor, phone_id: int) -> None:
     if phone.revoked_at is None:
         phone.revoked_at = datetime.now(UTC)
         record_audit(session, actor, "field_key.session.end", project_id=phone.project_id, thing=str(phone_id))
+
+
+def note_phone_seen(session: Session, phone_id: int) -> None:
+    """Staff see that the phone was here now."""
+    session.execute(update(Phone).where(Phone.actor_id == phone_id).values(last_seen_at=datetime.now(UTC)))
 
 
 _BY_TOKEN = (

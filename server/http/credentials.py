@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import NOBODY, Actor
-from server.access.phones import find_phone_by_token, find_phone_by_username
+from server.access.phones import find_phone_by_token, find_phone_by_username, note_phone_seen
 from server.http.parts import parts
 from server.transactions import transaction
 
@@ -22,6 +22,7 @@ ONLY_AUTHENTICATE = "minqing.only_authenticate"
 _NONCE_SECONDS = 600
 _REMEMBERED_SECONDS = 5.0
 _MOST_PHONES = 5000
+_SEEN_SECONDS = 600.0
 
 
 def phone_by_token(token: str) -> Actor:
@@ -30,7 +31,17 @@ def phone_by_token(token: str) -> Actor:
         actor = find_phone_by_token(session, token, parts().secrets)
     if actor is None:
         raise problems.authentication_failed()
+    _note_seen(actor)
     return actor
+
+
+def _note_seen(actor: Actor) -> None:
+    """Staff see when a phone was last here, to ten minutes: a write at each request would cost more than the request."""
+    seen, now = parts().phones_seen, time.monotonic()
+    if seen.get(actor.id, -_SEEN_SECONDS) + _SEEN_SECONDS <= now:
+        seen[actor.id] = now
+        with transaction(parts().engine, write=True) as session:
+            note_phone_seen(session, actor.id)
 
 
 def sending_phone(token: str) -> Actor:
@@ -55,6 +66,7 @@ def phone_by_password() -> Actor:
             actor = _by_basic(session, given.username, given.password)
     if actor is NOBODY:
         raise problems.authentication_failed()
+    _note_seen(actor)
     return actor
 
 

@@ -19,7 +19,9 @@ class Parts:
     engine: Engine
     secrets: Secrets
     storage: Storage
-    # Tokens of phones that sent a moment ago: (until, actor). See credentials.sending_phone.
+    # Phones by id, with the monotonic second when last_seen_at was written; and tokens of phones that sent a moment ago, as
+    # (until, actor): credentials.py.
+    phones_seen: dict[int, float] = field(default_factory=dict, repr=False)
     known_phones: dict[str, tuple[float, Actor]] = field(default_factory=dict, repr=False)
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from sqlalchemy import select
 
 from server.forms.publish import delete_form, restore_form
-from server.model import Entity, Form, FormVersion
+from server.model import Entity, Form, FormVersion, Phone
 from server.transactions import transaction
 from tests.actors.house import House
 from tests.factories.questionnaire import a_visit, visit_form
@@ -183,3 +183,10 @@ def test_offline_updates_of_one_branch_are_applied_in_order_whatever_the_order_o
     phone.send(first)
     [entity] = house.rows(Entity)
     assert (entity["label"], entity["version"], entity["conflict"]) == ("丙", 3, None)
+
+
+def test_staff_see_when_a_phone_was_last_here(house: House) -> None:
+    phone = house.new_phone()
+    assert house.rows(Phone)[0]["last_seen_at"] is None
+    phone.form_list()
+    assert house.rows(Phone)[0]["last_seen_at"] is not None

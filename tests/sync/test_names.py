@@ -21,7 +21,7 @@ HARD = [
 ]  # fmt: skip
 # What an XML name cannot hold (a control character, a slash in a path) never comes; all else may.
 ANY = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/:"), min_size=1, max_size=90)
-NAMES = st.lists(st.one_of(st.sampled_from(HARD), ANY), min_size=1, max_size=12, unique=True)
+NAMES = st.lists(st.one_of(st.sampled_from(HARD), ANY), min_size=1, max_size=6, unique=True)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,11 @@ def test_any_names_give_distinct_names_within_63_bytes(wanted: list[str]) -> Non
         taken.add(made)
 
 
-@given(form_ids=NAMES, questions=NAMES, kinds=st.lists(st.sampled_from(["string", "geopoint", "int"]), min_size=12, max_size=12))
-@example(form_ids=HARD, questions=HARD, kinds=["string"] * len(HARD))
+@given(form_ids=NAMES, questions=NAMES, kinds=st.lists(st.sampled_from(["string", "geopoint", "int"]), min_size=6, max_size=6))
+@example(form_ids=HARD, questions=["甲"], kinds=["string"])
+@example(form_ids=["f"], questions=HARD, kinds=["string"] * len(HARD))
 @example(form_ids=["f"], questions=["place_longitude", "place", "place_2_latitude"], kinds=["string", "geopoint", "string"])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_answer_is_in_the_column_that_the_registry_names(target: Engine, form_ids: list[str], questions: list[str], kinds: list[str]) -> None:
     fields = list(zip(questions, kinds, strict=False))
     answers = {"string": "text", "geopoint": "36.5 100.5 0 0", "int": 7}

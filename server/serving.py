@@ -94,7 +94,11 @@ class Gateway:
         length = environ.get("CONTENT_LENGTH", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise BodyTooLarge
-        message = await _next(receive)
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                message = _present(await receive())
+        except TimeoutError:
+            raise ClientGone from None
         first = message.get("body", b"")
         if not message.get("more_body", False):
             _check_length(length, len(first))
@@ -106,14 +110,20 @@ class Gateway:
         try:
             total = len(first)
             spool.write(first)
-            while message.get("more_body", False):
-                message = await _next(receive)
-                chunk = message.get("body", b"")
-                total += len(chunk)
-                if total > self._max_body_bytes:
-                    raise BodyTooLarge
-                spool.write(chunk)
+            clock = asyncio.get_running_loop().time
+            async with asyncio.timeout(_IDLE_SECONDS) as patience:
+                while message.get("more_body", False):
+                    message = _present(await receive())
+                    patience.reschedule(clock() + _IDLE_SECONDS)
+                    chunk = message.get("body", b"")
+                    total += len(chunk)
+                    if total > self._max_body_bytes:
+                        raise BodyTooLarge
+                    spool.write(chunk)
             _check_length(length, total)
+        except TimeoutError:
+            spool.close()
+            raise ClientGone from None
         except BaseException:
             spool.close()
             raise
@@ -133,11 +143,7 @@ class Gateway:
         return False
 
 
-async def _next(receive: Receive) -> MutableMapping[str, Any]:
-    try:
-        message = await asyncio.wait_for(receive(), _IDLE_SECONDS)
-    except TimeoutError:
-        raise ClientGone from None
+def _present(message: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if message["type"] == "http.disconnect":
         raise ClientGone
     return message

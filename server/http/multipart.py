@@ -26,7 +26,8 @@ class Limits:
     xml_bytes: int = 5_000_000
     body_bytes: int = 110_000_000
     parts: int = 1000
-    memory_bytes: int = 64 * 1024
+    # Read only once the whole body is here, by few threads at once: a usual photo needs no second file.
+    memory_bytes: int = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ def _spools(request: Request, boundary: str, limits: Limits, opened: list[IO[byt
     current: _Spool | None = None
     total = 0
     while True:
-        data = request.stream.read(64 * 1024)
+        data = request.stream.read(256 * 1024)
         total += len(data)
         if total > limits.body_bytes:
             raise problems.too_large(limits.body_bytes)

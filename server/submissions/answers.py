@@ -86,7 +86,8 @@ def _read_group(element: etree._Element, shape: Shape | None, key: str) -> dict[
             # A template instance is part of the form, never of the answers (XForms specification, jr:template).
             if isinstance(rows, list) and child.get(_TEMPLATE) is None:
                 row_key = _row_key(key, name, len(rows))
-                rows.append({"__id": row_key, **_read_group(child, node, row_key)})
+                # Last, so that no element called __id takes the place of the key.
+                rows.append({**_read_group(child, node, row_key), "__id": row_key})
         elif len(child):
             answers[name] = _read_group(child, node, key)
         else:

@@ -162,3 +162,10 @@ def test_an_encrypted_envelope_is_stored_as_it_is(house: House) -> None:
     assert house.stored_xml("uuid:enc") == xml
     assert house.files_of("uuid:enc") == {"submission.xml.enc": b"secret", "door.jpg.enc": None}
     assert house.rows(SubmissionVersion)[0]["is_encrypted"] is True
+
+
+def test_an_element_called_like_the_key_of_a_repeat_does_not_replace_it(house: House) -> None:
+    house.publish(visit_form())
+    house.new_phone().send(a_visit("uuid:f", extra="<members><name>甲</name><__id>forged</__id></members>"))
+    [member] = house.rows(SubmissionVersion)[0]["answers"]["members"]
+    assert len(member["__id"]) == 40

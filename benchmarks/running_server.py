@@ -39,20 +39,7 @@ class RunningServer:
 
     def processes(self) -> list[int]:
         """The server's process and all below it."""
-        children: dict[int, list[int]] = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    parent = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
-                except (OSError, IndexError):
-                    continue
-                children.setdefault(parent, []).append(int(entry.name))
-        found, queue = [], [self.pid]
-        while queue:
-            pid = queue.pop()
-            found.append(pid)
-            queue += children.get(pid, [])
-        return found
+        return process_family(self.pid)
 
     def cpu_seconds(self) -> float:
         """User and system time of all its processes so far."""
@@ -62,6 +49,22 @@ class RunningServer:
         """Resident megabytes by process."""
         pages = os.sysconf("SC_PAGE_SIZE") / 1e6
         return {pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * pages for pid in self.processes()}
+
+
+def process_family(pid: int) -> list[int]:
+    """A process and all below it, itself first."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    found = [pid]
+    for each in found:
+        found += children.get(each, [])
+    return found
 
 
 def process_cpu_seconds(pid: int) -> float:

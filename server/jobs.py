@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, delete, exists, func, select, update
+from sqlalchemy import Engine, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from server.access.audit import chain_audit
-from server.changes import last_position, read_cursor
+from server.changes import last_position
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
@@ -159,12 +159,6 @@ class Jobs:
     def _give_back(self) -> None:
         with transaction(self.engine, write=True) as session:
             session.execute(delete(Lease).where(Lease.holder == self.holder))
-
-
-def count_waiting(session: Session, consumer: str) -> int:
-    """Changes that `consumer` has not worked on yet, unnumbered ones included."""
-    after = read_cursor(session, consumer)
-    return session.scalar(select(func.count()).select_from(Change).where((Change.position > after) | Change.position.is_(None))) or 0
 
 
 def main() -> None:

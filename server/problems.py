@@ -57,15 +57,6 @@ def missing_part(name: str) -> Problem:
     )
 
 
-def missing_parameters(names: list[str]) -> Problem:
-    return Problem(
-        "400.3",
-        f"缺少必需的参数：{'、'.join(names)}。请补充后重试。",
-        f"Required parameters missing. Expected ({', '.join(names)}).",
-        {"expected": names},
-    )
-
-
 def unreadable_body(reason: str) -> Problem:
     return Problem(
         "400.7",
@@ -208,29 +199,11 @@ def version_not_unique(version: str) -> Problem:
     )
 
 
-def form_deleted(form_id: str) -> Problem:
-    return Problem(
-        "409.72",
-        f"回收站里有相同编号的表单（{form_id}）。请恢复它，或换一个 form_id。",
-        f"A form with this ID ({form_id}) is in the trash. Restore it, or use another form_id.",
-        {"formId": form_id},
-    )
-
-
 def no_draft() -> Problem:
     return Problem(
         "409.73",
         "该表单没有草稿可发布。请先上传新的表单文件。",
         "This form has no draft to publish. Upload a new form file first.",
-    )
-
-
-def form_files_missing(names: list[str]) -> Problem:
-    return Problem(
-        "409.74",
-        f"表单需要的文件还没有上传：{'、'.join(names)}。请上传后再发布。",
-        f"Files this form needs are missing: {', '.join(names)}. Upload them, then publish.",
-        {"names": names},
     )
 
 

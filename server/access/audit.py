@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor
@@ -83,7 +83,3 @@ def verify_audit(session: Session) -> tuple[int, int | None]:
             return held, held + 1
         held += 1
     return held, None
-
-
-def count_audit(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(AuditEntry)) or 0

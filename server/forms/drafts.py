@@ -24,7 +24,7 @@ def save_draft(
     """The form has this draft (a new form if there was none with its ID); media of the same name are carried over.
 
     Each save makes a new row, so that whatever was read of a version stays true.
-    Raises: insufficient_rights, not_found, form_deleted (the ID is in the trash), invalid_value (another form's ID).
+    Raises: insufficient_rights, not_found, invalid_value (another form's ID).
     """
     if session.get(Project, project_id) is None:
         raise problems.not_found()

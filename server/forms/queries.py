@@ -106,9 +106,11 @@ def list_open_forms(session: Session, actor: Actor, project_id: int, *, form_id:
     return [ListedForm(*row) for row in rows]
 
 
-def get_version(session: Session, form: Form, version: str | None = None) -> FormVersion:
-    """The current version, or the published one named; with its XForm's bytes. Raises: form_version_unknown."""
-    statement = select(FormVersion).options(undefer(FormVersion.xform)).where(FormVersion.form_pk == form.id)
+def get_version(session: Session, form: Form, version: str | None = None, *, with_xform: bool = False) -> FormVersion:
+    """The current version, or the published one named. Raises: form_version_unknown."""
+    statement = select(FormVersion).where(FormVersion.form_pk == form.id)
+    if with_xform:
+        statement = statement.options(undefer(FormVersion.xform))
     if version is None:
         statement = statement.where(FormVersion.id == form.current_version_id)
     else:

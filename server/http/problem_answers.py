@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from server import problems
 from server.http.languages import preferred_language
+from server.http.parts import parts
 from server.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def _answer_http(error: HTTPException) -> Response:
     if error.response is not None or status < 400:
         return error.get_response()  # type: ignore[return-value]
     if status == 413:
-        return answer_problem(problems.too_large(110_000_000))
+        return answer_problem(problems.too_large(parts().settings.max_body_bytes))
     if status in _BY_STATUS:
         return answer_problem(_BY_STATUS[status]())
     if status == 405:

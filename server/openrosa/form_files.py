@@ -48,15 +48,15 @@ def _bytes(actor: Actor, medium: Medium):  # type: ignore[no-untyped-def] # noqa
             yield from stream_csv(session, actor, medium.entity_list)
 
 
-def published_version(actor: Actor, project_id: int, form_id: str) -> FormVersion:
+def published_version(actor: Actor, project_id: int, form_id: str, *, with_xform: bool = False) -> FormVersion:
     """The current version, for an actor who may read the form. Raises: not_found, insufficient_rights."""
     with transaction(parts().engine) as session:
-        return get_version(session, get_form(session, actor, project_id, form_id))
+        return get_version(session, get_form(session, actor, project_id, form_id), with_xform=with_xform)
 
 
 @blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>.xml")
 def get_form_xml(token: str, project_id: int, form_id: str) -> Response:
-    return form_answer(published_version(phone_by_token(token), project_id, form_id))
+    return form_answer(published_version(phone_by_token(token), project_id, form_id, with_xform=True))
 
 
 @blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>/attachments/<name>")

@@ -54,7 +54,7 @@ def kobo_get_manifest(username: str | None, form_id: str) -> Response:
 @blueprint.get("/<username>/forms/<form_id>/form.xml")
 def kobo_get_form_xml(username: str | None, form_id: str) -> Response:
     actor, project_id = _phone(username)
-    return form_answer(published_version(actor, project_id, form_id))
+    return form_answer(published_version(actor, project_id, form_id, with_xform=True))
 
 
 @blueprint.get("/forms/<form_id>/media/<name>", defaults={"username": None})

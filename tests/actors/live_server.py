@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from benchmarks.running_server import process_family
 from server.settings import Settings
 
 
@@ -66,7 +67,7 @@ class LiveServer:
     def kill(self) -> None:
         """SIGKILL to the server and all its processes, as a power cut would end them."""
         assert self._process is not None
-        for pid in [*self._family(), self._process.pid]:
+        for pid in process_family(self._process.pid):  # the parent first: it would start its children again
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -79,22 +80,6 @@ class LiveServer:
             return 0
         self._process.terminate()
         return self._process.wait(30)
-
-    def _family(self) -> list[int]:
-        children: dict[int, list[int]] = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    parent = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
-                except (OSError, IndexError):
-                    continue
-                children.setdefault(parent, []).append(int(entry.name))
-        found, queue = [], [self.pid]
-        while queue:
-            below = children.get(queue.pop(), [])
-            found += below
-            queue += below
-        return found
 
     def get(self, path: str) -> bytes:
         """The body of a GET; `path` may be an absolute address of this server."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from benchmarks.running_server import process_family
 from server.model import Submission
 from server.transactions import open_engine, transaction
 from tests.actors.live_server import BOUNDARY, LiveServer, multipart
@@ -71,7 +72,7 @@ def count(server: LiveServer) -> int:
 
 def memory_mb(server: LiveServer) -> float:
     pages = os.sysconf("SC_PAGE_SIZE") / 1e6
-    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * pages for pid in [server.pid, *server._family()])
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * pages for pid in process_family(server.pid))
 
 
 def raw_part(disposition: str, content: bytes = b"x") -> bytes:

@@ -8,10 +8,11 @@ from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import openrosa, web
+from server import openrosa, rest, web
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
 from server.http import health, problem_answers
+from server.http.key_addresses import KeyAddresses
 from server.http.parts import Parts
 from server.openrosa import answers
 from server.settings import Settings
@@ -39,10 +40,12 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=2_000_000, MAX_FORM_PARTS=1000)
     app.extensions["minqing"] = Parts(settings, engine, secrets, open_storage(settings.blob_storage, settings.s3_endpoint, engine))
     app.register_blueprint(openrosa.blueprint)
+    app.register_blueprint(rest.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(web.blueprint)
     web.register(app)
     problem_answers.register(app, _problem_writer)
+    app.wsgi_app = KeyAddresses(app.wsgi_app)  # type: ignore[method-assign]
     if settings.forwarded_hosts:
         hops = settings.forwarded_hosts
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -20,6 +20,8 @@ from server.model import AccountSession, ActorRow, Assignment, User
 MIN_PASSWORD, MAX_PASSWORD = 10, 128
 _COMMON = frozenset({"1234567890", "password123", "qwertyuiop", "0123456789", "1111111111", "administrator", "minqing123", "haiyan1234", "abcdefghij"})
 
+_RUNS = "0123456789012345678901234567890 abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm passwordpasswordpassword"
+
 
 @cache
 def password_hasher(rounds: int) -> PasswordHasher:
@@ -28,14 +30,17 @@ def password_hasher(rounds: int) -> PasswordHasher:
 
 
 def check_password_strength(password: str, email: str) -> None:
-    """Raises: invalid_value with a sentence why (length, the e-mail itself, too common)."""
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise problems.invalid_value("password", f"密码须为 {MIN_PASSWORD}–{MAX_PASSWORD} 个字符 / {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    """Raises: password_too_short, password_too_long, password_too_weak with a sentence why."""
+    if len(password) < MIN_PASSWORD:
+        raise problems.password_too_short()
+    if len(password) > MAX_PASSWORD:
+        raise problems.password_too_long()
     lowered = password.lower()
-    if lowered in _COMMON or len(set(lowered)) < 4:
-        raise problems.invalid_value("password", "密码过于常见 / too common")
-    if email.partition("@")[0].lower() in lowered and len(email.partition("@")[0]) > 3:
-        raise problems.invalid_value("password", "密码不能包含登录名 / must not contain the sign-in name")
+    if lowered in _COMMON or len(set(lowered)) < 4 or lowered in _RUNS:
+        raise problems.password_too_weak("密码过于常见 / too common", ["再加几个不相关的词 / Add some words that do not belong together"])
+    name = email.partition("@")[0].lower()
+    if len(name) > 3 and len(lowered.replace(name, "")) < MIN_PASSWORD - 2:
+        raise problems.password_too_weak("密码不能只是登录名加几个字符 / little more than the sign-in name", [])
 
 
 def create_user(

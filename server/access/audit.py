@@ -20,26 +20,37 @@ _CHAINING_LOCK = 0x6175646974
 
 def record_audit(
     session: Session, actor: Actor, action: str, *, project_id: int | None = None, form_pk: int | None = None,
-    submission_id: int | None = None, thing: str | None = None, **details: Any,
+    submission_id: int | None = None, thing: str | None = None, notes: str | None = None, **details: Any,
 ) -> None:  # fmt: skip
-    """One more entry, in the caller's transaction; `details` are plain JSON values and never personal data."""
+    """One more entry, in the caller's transaction; `details` are plain JSON values and never personal data.
+
+    `notes`: the reason that the one who acted gave; else what `remember_notes` took for this session.
+    """
     session.connection().execute(
         AuditEntry.__table__.insert(),
         {"project_id": project_id or 0, "id": new_id(), "actor_id": actor.id or None, "action": action, "form_pk": form_pk,
-         "submission_id": submission_id, "thing": thing, "details": details or None, "at": datetime.now(UTC)},
+         "submission_id": submission_id, "thing": thing, "details": details or None,
+         "notes": notes or session.info.get("notes"), "at": datetime.now(UTC)},
     )  # fmt: skip
+
+
+def remember_notes(session: Session, notes: str | None) -> None:
+    """All that this session records bears these notes: the request's reason (X-Action-Notes)."""
+    session.info["notes"] = notes
 
 
 _COLUMNS = AuditEntry.__table__.c
 _CONTENT = (
     _COLUMNS.project_id, _COLUMNS.id, _COLUMNS.actor_id, _COLUMNS.action, _COLUMNS.form_pk, _COLUMNS.submission_id, _COLUMNS.thing,
-    _COLUMNS.details, _COLUMNS.at,
+    _COLUMNS.details, _COLUMNS.notes, _COLUMNS.at,
 )  # fmt: skip
 
 
 def _link(previous: bytes, content: Sequence[Any]) -> bytes:
     """The hash of an entry's columns (`_CONTENT`) after the hash before it."""
-    *plain, at = content
+    *plain, notes, at = content
+    # Entries from before there were notes keep their hash.
+    plain += [notes] if notes is not None else []
     return hashlib.sha256(previous + orjson.dumps([*plain, at.astimezone(UTC).isoformat()], option=orjson.OPT_SORT_KEYS)).digest()
 
 

@@ -17,7 +17,7 @@ from server import problems
 from server.access.actor import Actor, Grant, Place
 from server.access.audit import record_audit
 from server.access.secrets import Secrets, new_password, new_token
-from server.model import ActorRow, Assignment, Phone, Project
+from server.model import ActorRow, Assignment, Phone, Project, PublicLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,17 @@ class PhoneAccess:
     last_seen_at: datetime | None
 
 
-def create_phone(session: Session, actor: Actor, project_id: int, *, name: str, division: str | None, secrets: Secrets) -> PhoneAccess:
+def create_phone(
+    session: Session, actor: Actor, project_id: int, *, name: str, division: str | None, secrets: Secrets, all_forms: bool = True
+) -> PhoneAccess:
     """A phone may fill in and send the project's forms; bound to a division it sees that division's people only.
+
+    Without `all_forms` it may use the forms alone that it is given by assignments, as ODK Central's programs expect.
 
     Raises: insufficient_rights, not_found (no such project), invalid_value (no name; division is no prefix of digits).
     """
     name = name.strip()
-    actor.require("phone.create", Place(project_id, division=division or ""))
+    actor.require("field_key.create", Place(project_id, division=division or ""))
     if session.get(Project, project_id) is None:
         raise problems.not_found()
     if not name or len(name) > 255:
@@ -57,7 +61,8 @@ def create_phone(session: Session, actor: Actor, project_id: int, *, name: str, 
         Phone(actor_id=row.id, project_id=project_id, token_key=secrets.lookup_key(token), token_sealed=secrets.seal(token),
               username=username, password_sealed=secrets.seal(password), created_by=actor.id or None)
     )  # fmt: skip
-    session.add(Assignment(actor_id=row.id, role="app-user", project_id=project_id))
+    if all_forms:
+        session.add(Assignment(actor_id=row.id, role="app-user", project_id=project_id))
     session.flush()
     record_audit(session, actor, "field_key.create", project_id=project_id, thing=str(row.id))
     return PhoneAccess(row.id, name, row.division, project_id, token, username, password, now, None)
@@ -100,10 +105,24 @@ def _get(session: Session, actor: Actor, verb: str, phone_id: int) -> tuple[Acto
 
 def revoke_phone(session: Session, actor: Actor, phone_id: int) -> None:
     """The phone's token and password open nothing any more, from this commit on. Raises: not_found, insufficient_rights."""
-    _row, phone = _get(session, actor, "phone.delete", phone_id)
+    _row, phone = _get(session, actor, "field_key.delete", phone_id)
     if phone.revoked_at is None:
         phone.revoked_at = datetime.now(UTC)
         record_audit(session, actor, "field_key.session.end", project_id=phone.project_id, thing=str(phone_id))
+
+
+def revoke_token(session: Session, actor: Actor, holder_id: int) -> None:
+    """The phone's or public link's token opens nothing any more. Raises: not_found, insufficient_rights."""
+    link = session.get(PublicLink, holder_id)
+    row = link or session.get(Phone, holder_id)
+    holder = session.get(ActorRow, holder_id)
+    if row is None or holder is None:
+        raise problems.not_found()
+    actor.require("session.end", Place(row.project_id, division=holder.division or ""))
+    if row.revoked_at is None:
+        row.revoked_at = datetime.now(UTC)
+        action = "field_key.session.end" if link is None else "public_link.session.end"
+        record_audit(session, actor, action, project_id=row.project_id, thing=str(holder_id))
 
 
 def note_phone_seen(session: Session, phone_id: int) -> None:
@@ -116,25 +135,42 @@ _BY_TOKEN = (
     .join(Phone, Phone.actor_id == ActorRow.id)
     .where(Phone.revoked_at.is_(None), ActorRow.deleted_at.is_(None))
 )
+_LINK_BY_TOKEN = (
+    select(ActorRow.id, ActorRow.display_name, ActorRow.division, PublicLink.project_id)
+    .join(PublicLink, PublicLink.actor_id == ActorRow.id)
+    .where(PublicLink.revoked_at.is_(None), ActorRow.deleted_at.is_(None))
+)
 
 
-def _phone_actor(row: Any) -> Actor:
-    return Actor(row[0], "phone", row[1], (Grant("app-user", row[3]),), row[2])
+def _grants(session: Session, actor_id: int) -> tuple[Grant, ...]:
+    columns = Assignment.__table__.c
+    found = session.connection().execute(
+        select(columns.role, columns.project_id, columns.form_id).where(columns.actor_id == actor_id).limit(2000)
+    )
+    return tuple(Grant(*row) for row in found)
+
+
+def _phone_actor(session: Session, row: Any, kind: str = "phone") -> Actor:
+    return Actor(row[0], kind, row[1], _grants(session, row[0]), row[2])
 
 
 def find_phone_by_token(session: Session, token: str, secrets: Secrets) -> Actor | None:
-    """The phone whose address carries `token`; None if there is none or it was revoked."""
-    row = session.connection().execute(_BY_TOKEN.where(Phone.token_key == secrets.lookup_key(token))).one_or_none()
-    return None if row is None else _phone_actor(row)
+    """The phone, or the public link, whose address carries `token`; None if there is none or it was revoked."""
+    key = secrets.lookup_key(token)
+    row = session.connection().execute(_BY_TOKEN.where(Phone.token_key == key)).one_or_none()
+    if row is not None:
+        return _phone_actor(session, row)
+    row = session.connection().execute(_LINK_BY_TOKEN.where(PublicLink.token_key == key)).one_or_none()
+    return None if row is None else _phone_actor(session, row, "public link")
 
 
-def find_phone_by_username(session: Session, username: str, realm: str, secrets: Secrets) -> tuple[Actor, str] | None:
-    """The phone and its Digest HA1 (hex MD5 of username:realm:password, RFC 2617); None if there is none or it was revoked."""
+def find_phone_by_username(session: Session, username: str, realm: str, secrets: Secrets) -> tuple[Actor, str, int] | None:
+    """The phone, its Digest HA1 (hex MD5 of username:realm:password, RFC 2617) and its project; None if there is none or it was revoked."""
     row = session.execute(_BY_TOKEN.add_columns(Phone.password_sealed).where(Phone.username == username)).one_or_none()
     if row is None:
         return None
     secret = f"{username}:{realm}:{secrets.unseal(row[4])}".encode()
-    return _phone_actor(row), hashlib.md5(secret, usedforsecurity=False).hexdigest()
+    return _phone_actor(session, row), hashlib.md5(secret, usedforsecurity=False).hexdigest(), row[3]
 
 
 def phone_settings(base_url: str, phone: PhoneAccess, *, project_name: str) -> dict[str, Any]:

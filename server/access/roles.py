@@ -1,26 +1,73 @@
-"""Rights are verbs on things; a role is a set of them. Central's roles and the county's (domain: who does what)."""
+"""Rights are verbs on things; a role is a set of them. ODK Central's roles, and the county's (domain: who does what).
+
+Verbs that ODK Central has bear its names: programs ask which of them a user has. `field_key` is its word for a phone.
+"""
 
 from __future__ import annotations
 
-_READ = {"project.read", "form.list", "form.read", "submission.list", "submission.read", "entity_list.list", "entity_list.read", "entity.list", "entity.read"}
-_PHONE = {"form.list", "form.read", "submission.create", "entity_list.read", "open_form.list"}
-_REVIEW = {"submission.review", "submission.comment"}
-_MANAGE = {
-    "project.update", "form.create", "form.update", "form.delete", "form.restore", "submission.create", "submission.update",
-    "submission.delete", "submission.restore", "phone.create", "phone.list", "phone.read", "phone.delete", "assignment.list",
-    "assignment.create", "assignment.delete", "entity_list.create", "entity_list.update", "entity.create", "entity.update",
-    "entity.delete", "submission.export",
-}  # fmt: skip
-_SITE = {"project.create", "project.delete", "user.create", "user.list", "user.read", "user.update", "user.delete", "config.read", "config.set", "audit.read", "job.read"}
+from dataclasses import dataclass
 
-ROLES: dict[str, frozenset[str]] = {
-    "admin": frozenset(_READ | _PHONE | _REVIEW | _MANAGE | _SITE | {"form.purge"}),
-    "manager": frozenset(_READ | _PHONE | _REVIEW | _MANAGE),
-    "viewer": frozenset(_READ),
-    "formfill": frozenset({"project.read", "form.list", "form.read", "submission.create", "open_form.list"}),
-    "app-user": frozenset(_PHONE),
-    "county-reviewer": frozenset(_READ | _REVIEW | {"submission.review.final", "submission.export", "phone.list", "person.unmask"}),
-    "township-reviewer": frozenset(_READ | _REVIEW | {"phone.list", "person.unmask"}),
-    "county-leader": frozenset({"project.read", "form.list", "form.read", "totals.read"}),
-    "auditor": frozenset(_READ | {"audit.read", "person.unmask"}),
+_SEE_FORMS = {"project.read", "form.list", "form.read"}
+_READ = {*_SEE_FORMS, "submission.list", "submission.read", "dataset.list", "dataset.read", "entity.list", "entity.read"}
+_MANAGE = {
+    *_READ, "project.update", "project.delete", "form.create", "form.update", "form.delete", "form.restore", "submission.create",
+    "submission.update", "submission.delete", "submission.restore", "field_key.create", "field_key.list", "field_key.update",
+    "field_key.delete", "public_link.create", "public_link.list", "public_link.read", "public_link.update", "public_link.delete",
+    "assignment.list", "assignment.create", "assignment.delete", "session.end", "dataset.create", "dataset.update", "dataset.delete",
+    "entity.create", "entity.update", "entity.delete", "entity.restore", "actor_property.list", "actor_property.update",
+}  # fmt: skip
+_SITE = {
+    *_MANAGE, "project.create", "config.read", "config.set", "user.create", "user.list", "user.read", "user.update", "user.delete",
+    "user.password.invalidate", "role.create", "role.update", "role.delete", "audit.read", "backup.run", "analytics.read",
+}  # fmt: skip
+_PHONE = {"open_form.list", "open_form.read", "submission.create"}
+_REVIEW = {"submission.review", "submission.comment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role as programs see it: `number` and `name` are shown, `system` is how assignments store it."""
+
+    number: int
+    system: str
+    name: str
+    verbs: frozenset[str]
+
+
+LISTED_ROLES: tuple[Role, ...] = (
+    Role(1, "admin", "Administrator", frozenset(_SITE)),
+    Role(2, "app-user", "App User", frozenset(_PHONE)),
+    Role(3, "pwreset", "Password Reset Token", frozenset({"user.password.reset"})),
+    Role(5, "manager", "Project Manager", frozenset(_MANAGE)),
+    Role(6, "formview", "Form Viewer (system internal)", frozenset({"form.read"})),
+    Role(7, "viewer", "Project Viewer", frozenset(_READ)),
+    Role(8, "formfill", "Data Collector", frozenset({"project.read", *_PHONE})),
+    Role(9, "pub-link", "Public Link", frozenset({"open_form.read", "submission.create"})),
+    Role(20, "county-reviewer", "County Reviewer", frozenset({*_READ, *_REVIEW, "submission.review.final", "phone.list", "person.unmask"})),
+    Role(21, "township-reviewer", "Township Reviewer", frozenset({*_READ, *_REVIEW, "phone.list", "person.unmask"})),
+    Role(22, "county-leader", "County Leader", frozenset({*_SEE_FORMS, "totals.read"})),
+    Role(23, "auditor", "Auditor", frozenset({*_READ, "audit.read", "person.unmask"})),
+)
+# What a listed verb allows besides itself; not listed, because ODK Central's programs know no such verbs.
+_IMPLIED: dict[str, frozenset[str]] = {
+    "form.list": frozenset({"open_form.list"}),
+    # phone.list is to see phones without their tokens, phone.read with them.
+    "field_key.list": frozenset({"phone.list", "phone.read"}),
+    "form.read": frozenset({"open_form.read"}),
+    "open_form.read": frozenset({"dataset.download"}),
+    "dataset.read": frozenset({"dataset.download"}),
+    "submission.update": frozenset({*_REVIEW, "submission.review.final"}),
+    "config.set": frozenset({"form.purge", "job.read", "person.unmask"}),
 }
+
+
+def _with_implied(verbs: frozenset[str]) -> frozenset[str]:
+    return verbs.union(*(_IMPLIED.get(verb, frozenset()) for verb in verbs), *(_IMPLIED.get(v, frozenset()) for w in verbs for v in _IMPLIED.get(w, ())))
+
+
+ROLES: dict[str, frozenset[str]] = {role.system: _with_implied(role.verbs) for role in LISTED_ROLES}
+
+
+def find_role(name: str) -> Role | None:
+    """The role by its system name or by its number as text."""
+    return next((role for role in LISTED_ROLES if name in (role.system, str(role.number))), None)

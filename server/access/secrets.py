@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets as random_secrets
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+_TOKEN = re.compile("[A-Za-z0-9!$_-]{64}")
 # 56 characters: none that are mistaken for another when read from paper.
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -44,8 +47,13 @@ class Secrets:
 
 
 def new_token() -> str:
-    """64 characters of the kind ODK Central uses in addresses."""
-    return random_secrets.token_urlsafe(48)
+    """64 characters of the kind ODK Central uses in addresses: letters, digits, `!` and `$`."""
+    return base64.b64encode(random_secrets.token_bytes(48), altchars=b"!$").decode()
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` has a token's shape."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def new_password(length: int = 12) -> str:

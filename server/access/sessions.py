@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.accounts import load_actor, password_matches
-from server.access.actor import Actor
+from server.access.actor import Actor, Place
 from server.access.audit import record_audit
+from server.access.phones import find_phone_by_token, revoke_token
+from server.access.secrets import Secrets, new_token
 from server.model import AccountSession, SignInFailure, User
 from server.transactions import transaction
 
@@ -31,6 +32,7 @@ class NewSession:
 
     token: str
     csrf: str
+    created_at: datetime
     expires_at: datetime
     actor_id: int
 
@@ -40,7 +42,14 @@ def _key(token: str) -> bytes:
 
 
 def sign_in(engine: Engine, *, email: str, password: str, address: str, user_agent: str, password_rounds: int = 3) -> NewSession:
-    """A session of 12 hours. Raises: authentication_failed, too_many_tries (per account and per address, never for good).
+    """A session of 12 hours. Raises: authentication_failed, too_many_tries (per account and per address, never for good)."""
+    actor_id = prove_password(engine, email=email, password=password, address=address, password_rounds=password_rounds)
+    with transaction(engine, write=True) as session:
+        return _begin(session, actor_id, user_agent)
+
+
+def prove_password(engine: Engine, *, email: str, password: str, address: str, password_rounds: int = 3) -> int:
+    """The account's actor id. Raises: authentication_failed, too_many_tries (per account and per address, never for good).
 
     Each try is counted before the password is checked, so that many at once are counted too; success takes the count back.
     """
@@ -56,7 +65,8 @@ def sign_in(engine: Engine, *, email: str, password: str, address: str, user_age
         raise problems.authentication_failed()
     with transaction(engine, write=True) as session:
         session.execute(delete(SignInFailure).where(SignInFailure.key.in_(keys)))
-        return _begin(session, found[0], user_agent)
+    actor_id: int = found[0]
+    return actor_id
 
 
 def _count_try(session: Session, keys: dict[str, int]) -> None:
@@ -78,7 +88,7 @@ def _count_try(session: Session, keys: dict[str, int]) -> None:
 
 def _begin(session: Session, actor_id: int, user_agent: str) -> NewSession:
     now = datetime.now(UTC)
-    made = NewSession(secrets.token_urlsafe(48), secrets.token_urlsafe(32), now + timedelta(hours=SESSION_HOURS), actor_id)
+    made = NewSession(new_token(), new_token(), now, now + timedelta(hours=SESSION_HOURS), actor_id)
     session.add(
         AccountSession(token_key=_key(made.token), actor_id=actor_id, csrf=made.csrf, created_at=now, expires_at=made.expires_at,
                        user_agent="".join(c for c in user_agent if c.isprintable())[:255])
@@ -87,7 +97,7 @@ def _begin(session: Session, actor_id: int, user_agent: str) -> NewSession:
     if user is not None:
         user.last_sign_in_at = now
     session.flush()
-    record_audit(session, load_actor(session, actor_id), "user.session.create")
+    record_audit(session, load_actor(session, actor_id), "user.session.create", thing=str(actor_id), userAgent=user_agent[:255] or None)
     return made
 
 
@@ -106,3 +116,38 @@ def end_session(session: Session, actor: Actor) -> None:
     if actor.session_key is not None:
         session.execute(delete(AccountSession).where(AccountSession.token_key == actor.session_key))
         record_audit(session, actor, "user.session.end")
+
+
+def read_session(session: Session, actor: Actor) -> tuple[datetime, datetime]:
+    """When the actor's session began and will end. Raises: not_found (it came with no session)."""
+    row = session.get(AccountSession, actor.session_key) if actor.session_key else None
+    if row is None:
+        raise problems.not_found()
+    return row.created_at, row.expires_at
+
+
+def end_session_by_token(session: Session, actor: Actor, token: str | None, *, secrets: Secrets) -> bool:
+    """The session with this token (None: the actor's own) is over, or the phone or public link with it revoked; whether it was the own one.
+
+    Raises: not_found (the actor came with no session), insufficient_rights (also where there is none with this token: it tells no one).
+    """
+    key = actor.session_key if token is None else _key(token)
+    row = session.get(AccountSession, key) if key else None
+    if row is not None:
+        if row.actor_id != actor.id:
+            actor.require("session.end", Place())
+        session.delete(row)
+        record_audit(session, actor, "user.session.end", thing=str(row.actor_id))
+        return row.token_key == actor.session_key
+    if token is None:
+        raise problems.not_found()
+    found = find_phone_by_token(session, token, secrets)
+    if found is None or found.id == actor.id:
+        raise problems.insufficient_rights()
+    revoke_token(session, actor, found.id)
+    return False
+
+
+def end_sessions_of(session: Session, actor_id: int, *, but: bytes | None = None) -> None:
+    """None of the account's sessions lives on, except the one with the key `but`."""
+    session.execute(delete(AccountSession).where(AccountSession.actor_id == actor_id, AccountSession.token_key.is_distinct_from(but)))

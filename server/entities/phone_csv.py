@@ -20,7 +20,7 @@ _ROWS_PER_CHUNK = 500
 
 def stream_csv(session: Session, actor: Actor, entity_list: EntityList) -> Iterator[bytes]:
     """The list's entities that this actor may see, by key, in chunks. Raises: insufficient_rights (before the first chunk)."""
-    actor.require("entity_list.read", Place(entity_list.project_id))
+    actor.require("dataset.download", Place(entity_list.project_id))
     return _rows(session, actor, entity_list)
 
 
@@ -37,7 +37,7 @@ def _rows(session: Session, actor: Actor, entity_list: EntityList) -> Iterator[b
         statement = statement.where(Entity.creator_id == actor.id)
     if not is_scoped(session, entity_list):
         actor = replace(actor, division=None)
-    rows = session.connection().execute(visible(statement, actor, "entity_list.read", Entity), execution_options={"yield_per": _ROWS_PER_CHUNK})
+    rows = session.connection().execute(visible(statement, actor, "dataset.download", Entity), execution_options={"yield_per": _ROWS_PER_CHUNK})
     for count, (uuid, label, version, data) in enumerate(rows, start=1):
         writer.writerow([uuid, label, version, *("" if data.get(name) is None else data[name] for name in properties)])
         if count % _ROWS_PER_CHUNK == 0:
@@ -62,10 +62,10 @@ def csv_md5(session: Session, actor: Actor, entity_list: EntityList) -> str:
 
 def read_integrity(session: Session, actor: Actor, entity_list: EntityList, uuids: list[str]) -> list[tuple[str, bool]]:
     """For each id that this actor may see or that is deleted: (id, is deleted); at most 1,000 asked at once."""
-    actor.require("entity_list.read", Place(entity_list.project_id))
+    actor.require("dataset.download", Place(entity_list.project_id))
     statement = select(Entity.uuid, Entity.deleted_at.is_not(None)).where(Entity.list_id == entity_list.id)
     if uuids:
         statement = statement.where(Entity.uuid.in_(uuids[:1000]))
     if not is_scoped(session, entity_list):
         actor = replace(actor, division=None)
-    return [(uuid, bool(gone)) for uuid, gone in session.execute(visible(statement.limit(1000), actor, "entity_list.read", Entity))]
+    return [(uuid, bool(gone)) for uuid, gone in session.execute(visible(statement.limit(1000), actor, "dataset.download", Entity))]

@@ -96,12 +96,12 @@ _ONE_OPEN_FORM = _OPEN_FORMS.where(Form.form_id == bindparam("form_id"))
 
 
 def list_open_forms(session: Session, actor: Actor, project_id: int, *, form_id: str | None = None) -> list[ListedForm]:
-    """Published forms that are open, for a phone: those the actor may list. Raises: insufficient_rights (it may list none here)."""
-    if not any(grant.project_id in (None, project_id) for grant in actor.grants):
-        actor.require("form.list", Place(project_id))
+    """Published forms that are open, for a phone: those the actor may list. Raises: insufficient_rights (of another project)."""
+    if actor.kind != "phone" and not any(grant.project_id in (None, project_id) for grant in actor.grants):
+        actor.require("open_form.list", Place(project_id))
     statement = _OPEN_FORMS if form_id is None else _ONE_OPEN_FORM
-    if not actor.can("form.list", Place(project_id)):
-        statement = visible(statement, actor, "form.list", Form)
+    if not actor.can("open_form.list", Place(project_id)):
+        statement = visible(statement, actor, "open_form.list", Form)
     rows = session.connection().execute(statement, {"project_id": project_id, "form_id": form_id})
     return [ListedForm(*row) for row in rows]
 

@@ -1,25 +1,24 @@
-"""Who sends this request: a token in the address, a session, Basic, or Digest."""
+"""Who sends this request: a token in the address, a session, or an account's password."""
 
 from __future__ import annotations
 
 import hmac
-import secrets as random_secrets
 import time
-from hashlib import md5
 
-from flask import Request, request
-from sqlalchemy.orm import Session
+from flask import request
 
 from server import problems
-from server.access.actor import NOBODY, Actor
-from server.access.phones import find_phone_by_token, find_phone_by_username, note_phone_seen
+from server.access.accounts import load_actor
+from server.access.actor import Actor
+from server.access.phones import find_phone_by_token, note_phone_seen
+from server.access.secrets import is_token
+from server.access.sessions import find_session_actor, prove_password
+from server.http.key_addresses import key_of_request
 from server.http.parts import parts
 from server.transactions import transaction
 
-REALM = "minqing"
 # In the WSGI environment: the gateway asks with the headers alone, before it reads a large body.
 ONLY_AUTHENTICATE = "minqing.only_authenticate"
-_NONCE_SECONDS = 600
 _REMEMBERED_SECONDS = 5.0
 _MOST_PHONES = 5000
 _SEEN_SECONDS = 600.0
@@ -31,12 +30,14 @@ def phone_by_token(token: str) -> Actor:
         actor = find_phone_by_token(session, token, parts().secrets)
     if actor is None:
         raise problems.authentication_failed()
-    _note_seen(actor)
+    note_seen(actor)
     return actor
 
 
-def _note_seen(actor: Actor) -> None:
+def note_seen(actor: Actor) -> None:
     """Staff see when a phone was last here, to ten minutes: a write at each request would cost more than the request."""
+    if actor.kind != "phone":
+        return
     seen, now = parts().phones_seen, time.monotonic()
     if seen.get(actor.id, -_SEEN_SECONDS) + _SEEN_SECONDS <= now:
         seen[actor.id] = now
@@ -44,8 +45,20 @@ def _note_seen(actor: Actor) -> None:
             note_phone_seen(session, actor.id)
 
 
-def sending_phone(token: str) -> Actor:
-    """`phone_by_token` from at most 5 seconds ago: receive_submission asks again, in its transaction, whether the phone was revoked."""
+def phone_or_user() -> Actor:
+    """Whoever asks at an address of OpenRosa: a phone by its token, or anyone as `authenticate` finds them. Raises what they raise."""
+    key = key_of_request()
+    return authenticate() if key is None else phone_by_token(key)
+
+
+def sender() -> Actor:
+    """`phone_or_user` for a POST of a submission."""
+    key = key_of_request()
+    return phone_or_user() if key is None else _sending_phone(key)
+
+
+def _sending_phone(token: str) -> Actor:
+    """`phone_by_token` from at most 5 seconds ago: receive_submission asks again, in its transaction, what the phone may do."""
     known, now = parts().known_phones, time.monotonic()
     found = known.get(token)
     if found is None or found[0] < now:
@@ -55,75 +68,64 @@ def sending_phone(token: str) -> Actor:
     return found[1]
 
 
-def phone_by_password() -> Actor:
-    """The phone, or over https the user, that the Authorization header proves. Raises: authentication_failed."""
-    given = request.authorization
+def authenticate() -> Actor:
+    """Whoever sends this request to `/v1`, in the order that ODK Central looks.
+
+    A token in the address; Bearer; Basic with e-mail and password, over https alone; the session cookie, which needs `__csrf` or
+    X-Requested-With to change anything. Raises: authentication_failed (also where nothing is said), insufficient_rights (a token of no phone), https_only,
+    too_many_tries.
+    """
+    key = key_of_request()
+    if key is not None:
+        return _by_key(key)
+    given = request.headers.get("Authorization")
     if given is None:
+        return _by_cookie()
+    kind, _, credentials = given.partition(" ")
+    if kind.lower() == "bearer":
+        return _by_session(credentials.strip())[0]
+    basic = request.authorization
+    if kind.lower() != "basic" or basic is None or not basic.username or not basic.password:
+        raise problems.authentication_failed()
+    if not request.is_secure:
+        raise problems.https_only()
+    settings = parts().settings
+    user_id = prove_password(
+        parts().engine, email=basic.username, password=basic.password, address=request.remote_addr or "", password_rounds=settings.password_rounds
+    )
+    with transaction(parts().engine) as session:
+        return load_actor(session, user_id)
+
+
+def _by_key(key: str) -> Actor:
+    if not is_token(key):
         raise problems.authentication_failed()
     with transaction(parts().engine) as session:
-        actor = _by_digest(session, request) if given.type == "digest" else NOBODY
-        if given.type == "basic" and request.is_secure and given.username and given.password is not None:
-            actor = _by_basic(session, given.username, given.password)
-    if actor is NOBODY:
-        raise problems.authentication_failed()
-    _note_seen(actor)
+        actor = find_phone_by_token(session, key, parts().secrets)
+    if actor is None:
+        # Not 401: programs of the field would ask people for a password (ODK Central does so too).
+        raise problems.insufficient_rights()
+    note_seen(actor)
     return actor
 
 
-def _by_basic(session: Session, username: str, password: str) -> Actor:
-    found = find_phone_by_username(session, username, REALM, parts().secrets)
+def _by_session(token: str) -> tuple[Actor, str]:
+    with transaction(parts().engine) as session:
+        found = find_session_actor(session, token)
     if found is None:
-        return NOBODY
-    actor, ha1 = found
-    given = _md5(f"{username}:{REALM}:{password}")
-    return actor if hmac.compare_digest(given, ha1) else NOBODY
+        raise problems.authentication_failed()
+    return found
 
 
-def _by_digest(session: Session, sent: Request) -> Actor:
-    """RFC 7616 with MD5 and qop=auth, as Collect's OkHttp digest speaks it."""
-    given = sent.authorization
-    if given is None or not given.username:
-        return NOBODY
-    found = find_phone_by_username(session, given.username, REALM, parts().secrets)
-    if found is None or not is_fresh_nonce(given.get("nonce") or ""):
-        return NOBODY
-    actor, ha1 = found
-    uri = given.get("uri") or ""
-    if uri.partition("?")[0] not in {sent.environ.get("RAW_URI", sent.path).partition("?")[0], sent.path}:
-        return NOBODY
-    ha2 = _md5(f"{sent.method}:{uri}")
-    middle = f":{given.get('nc')}:{given.get('cnonce')}:{given.get('qop')}:" if given.get("qop") else ":"
-    expected = _md5(f"{ha1}:{given.get('nonce')}{middle}{ha2}")
-    return actor if hmac.compare_digest(expected, given.get("response") or "") else NOBODY
-
-
-def _md5(text: str) -> str:
-    return md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def new_nonce() -> str:
-    """A nonce that carries its own time and proof: no node has to remember it."""
-    stamp = f"{int(time.time())}.{random_secrets.token_hex(8)}"
-    return f"{stamp}.{_proof(stamp)}"
-
-
-def _proof(stamp: str) -> str:
-    return hmac.digest(parts().secrets.signing, b"nonce:" + stamp.encode(), "sha256").hex()[:32]
-
-
-def is_fresh_nonce(nonce: str) -> bool:
-    """Made by us (any node), less than 10 minutes ago."""
-    stamp, _, proof = nonce.rpartition(".")
-    seconds = stamp.partition(".")[0]
-    if not (seconds.isdigit() and hmac.compare_digest(proof.encode(), _proof(stamp).encode())):
-        return False
-    return 0 <= time.time() - int(seconds) + 60 < _NONCE_SECONDS + 60
-
-
-def challenges() -> list[str]:
-    """WWW-Authenticate values: Digest always, Basic over https alone (Collect answers Basic nowhere else)."""
-    stale = request.authorization is not None and request.authorization.type == "digest" and not is_fresh_nonce(
-        request.authorization.get("nonce") or ""
-    )  # fmt: skip
-    digest = f'Digest realm="{REALM}", qop="auth", algorithm=MD5, nonce="{new_nonce()}"' + (", stale=true" if stale else "")
-    return [digest, f'Basic realm="{REALM}", charset="UTF-8"'] if request.is_secure else [digest]
+def _by_cookie() -> Actor:
+    if not request.cookies:
+        raise problems.authentication_failed()
+    if not request.is_secure:
+        raise problems.https_only()
+    actor, csrf = _by_session(request.cookies.get("__Host-session") or request.cookies.get("session") or "")
+    if request.method in {"GET", "HEAD"} or request.headers.get("X-Requested-With") == "XMLHttpRequest":
+        return actor
+    given = request.form.get("__csrf") or ((request.get_json(silent=True) or {}).get("__csrf") if request.is_json else None)
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode("utf-8", "replace"), csrf.encode()):
+        raise problems.authentication_failed()
+    return actor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import has_request_context, request
 
 
-def preferred_language() -> str:
-    """`zh` or `en` by Accept-Language; Chinese where nothing is said."""
+def preferred_language(default: str = "zh") -> str:
+    """`zh` or `en` by Accept-Language; `default` where nothing is said: people read Chinese, programs English."""
     if not has_request_context():
-        return "zh"
-    return "en" if request.accept_languages.best_match(["zh", "en"], default="zh") == "en" else "zh"
+        return default
+    return "en" if request.accept_languages.best_match(["zh", "en"], default=default) == "en" else "zh"

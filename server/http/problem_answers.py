@@ -18,7 +18,7 @@ from server.http.parts import parts
 from server.problems import Problem
 
 log = logging.getLogger(__name__)
-_TOKENS = re.compile(r"/(key|test)/[^/]+")
+_TOKENS = re.compile(r"/(key|test|sessions)/[^/]+")
 
 
 def redacted_path(path: str) -> str:
@@ -47,7 +47,7 @@ def answer_problem(problem: Problem, request_id: str = "") -> Response:
 
 def problem_json(problem: Problem, _request_id: str) -> Response:
     """ODK Central's error shape."""
-    body = {"message": problem.message(preferred_language()), "code": float(problem.code), "details": dict(problem.details)}
+    body = {"message": problem.message(preferred_language(default="en")), "code": float(problem.code), "details": dict(problem.details)}
     return Response(orjson.dumps(body), status=problem.status, content_type="application/json; charset=utf-8")
 
 

@@ -1,16 +1,29 @@
 """Tables only. Import `Table` classes from here: `from server.model import Submission`."""
 
-from server.model.accounts import AccountSession, ActorRow, Assignment, Phone, SignInFailure, User
+from server.model.accounts import (
+    AccountSession,
+    ActorProperty,
+    ActorRow,
+    Assignment,
+    PasswordReset,
+    Phone,
+    PublicLink,
+    SignInFailure,
+    User,
+    UserPreference,
+)  # fmt: skip
 from server.model.audit import AuditEntry
 from server.model.blobs import BlobBytes, BlobRow
 from server.model.changes import Change, Cursor, Lease
 from server.model.entities import Entity, EntityHeld, EntityList, EntityProperty, EntityVersion
 from server.model.forms import Form, FormAttachment, FormVersion, Project
 from server.model.schema import Table
-from server.model.submissions import Attachment, Comment, Submission, SubmissionVersion
+from server.model.site import EncryptionKey, SiteConfig
+from server.model.submissions import Attachment, Comment, PurgedSubmission, Submission, SubmissionVersion
 
 __all__ = [
-    "AccountSession", "ActorRow", "Assignment", "Attachment", "AuditEntry", "BlobBytes", "BlobRow", "Change", "Comment",
-    "Cursor", "Entity", "EntityHeld", "EntityList", "EntityProperty", "EntityVersion", "Form", "FormAttachment",
-    "FormVersion", "Lease", "Phone", "Project", "SignInFailure", "Submission", "SubmissionVersion", "Table", "User",
+    "AccountSession", "ActorProperty", "ActorRow", "Assignment", "Attachment", "AuditEntry", "BlobBytes", "BlobRow", "Change", "Comment",
+    "Cursor", "EncryptionKey", "Entity", "EntityHeld", "EntityList", "EntityProperty", "EntityVersion", "Form", "FormAttachment",
+    "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedSubmission", "SignInFailure", "SiteConfig",
+    "Submission", "SubmissionVersion", "Table", "User", "UserPreference",
 ]  # fmt: skip

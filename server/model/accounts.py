@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.model.schema import RowId, Table
@@ -78,6 +78,50 @@ class Assignment(Table):
     project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"), index=True)
     form_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id"), index=True)
     __table_args__ = (Index("ix_assignments_actor_id", "actor_id"),)
+
+
+class PublicLink(Table):
+    """A link by which anyone may fill in one form, once per browser if `once`; `revoked_at` ends it. Sealed as a phone's token is."""
+
+    __tablename__ = "public_links"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    form_pk: Mapped[int] = mapped_column(ForeignKey("forms.id"), index=True)
+    token_key: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    token_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    once: Mapped[bool]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("actors.id"), index=True)
+    revoked_at: Mapped[datetime | None]
+
+
+class PasswordReset(Table):
+    """A token that lets its holder choose a new password, once, until `expires_at`. Only its SHA-256 is kept."""
+
+    __tablename__ = "password_resets"
+    token_key: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UserPreference(Table):
+    """What a user set in a program's pages. `project_id` is 0 for the whole site; `value` is {"value": any JSON}."""
+
+    __tablename__ = "user_preferences"
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actors.id"), primary_key=True)
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[dict[str, Any]]
+
+
+class ActorProperty(Table):
+    """A name under which a project's phones and public links carry values (ActorRow.properties)."""
+
+    __tablename__ = "actor_properties"
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
 
 
 class SignInFailure(Table):

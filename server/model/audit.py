@@ -23,6 +23,7 @@ class AuditEntry(Table):
     submission_id: Mapped[int | None] = mapped_column(BigInteger)
     thing: Mapped[str | None] = mapped_column(String(255))
     details: Mapped[dict[str, Any] | None]
+    notes: Mapped[str | None]
     at: Mapped[datetime]
     position: Mapped[int | None] = mapped_column(BigInteger)
     chain: Mapped[bytes | None] = mapped_column(LargeBinary(32))
@@ -31,4 +32,5 @@ class AuditEntry(Table):
         Index("ix_audit_entries_unchained", "id", sqlite_where=text("position IS NULL"), postgresql_where=text("position IS NULL")),
         Index("ix_audit_entries_submission", "project_id", "submission_id"),
         Index("ix_audit_entries_at", "at", "id"),
+        Index("ix_audit_entries_action", "action", "at", "id"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.model.schema import RowId, Table
@@ -17,6 +17,7 @@ class Project(Table):
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None]
     archived: Mapped[bool | None]
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("encryption_keys.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -33,6 +34,7 @@ class Form(Table):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
     form_id: Mapped[str] = mapped_column(String(255))
     state: Mapped[str] = mapped_column(String(10), default="open")
+    web_forms_enabled: Mapped[bool] = mapped_column(default=False, server_default=false())
     current_version_id: Mapped[int | None] = mapped_column(RowId)
     draft_version_id: Mapped[int | None] = mapped_column(RowId)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("actors.id"), index=True)
@@ -60,6 +62,7 @@ class FormVersion(Table):
     xform: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     md5: Mapped[str] = mapped_column(String(32))
     xlsx_sha256: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("encryption_keys.id"), index=True)
     definition: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     draft_token: Mapped[str | None] = mapped_column(String(64), index=True)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("actors.id"), index=True)

@@ -95,3 +95,12 @@ class Comment(Table):
     review_state: Mapped[str | None] = mapped_column(String(12))
     created_at: Mapped[datetime]
     __table_args__ = (Index("ix_submission_comments_submission", "project_id", "submission_id"), UniqueConstraint("id"))
+
+
+class PurgedSubmission(Table):
+    """An instanceID that was here and was erased for good: a phone that sends it again is told so."""
+
+    __tablename__ = "purged_submissions"
+    form_pk: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    instance_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    purged_at: Mapped[datetime]

@@ -9,11 +9,12 @@ from xml.sax.saxutils import escape, quoteattr
 
 from flask import Response, request
 
-from server.http.credentials import challenges
+from server.http.digest import challenges
+from server.http.key_addresses import key_of_request
 from server.http.languages import preferred_language
 from server.problems import Problem
 
-_PHONE_PATHS = re.compile(r"^/(v1/(key|test)/|([^/]+/)?(formList|submission|xformsManifest/|forms/.*form\.xml))")
+_PHONE_PATHS = re.compile(r"^/(v1/(projects/[^/]+/(formList|submission$|forms/[^/]+/manifest)|test/.*/(formList|submission|manifest))|([^/]+/)?(formList|submission|xformsManifest/|forms/.*form\.xml)$)")
 # Control characters that XML 1.0 cannot hold even escaped.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -62,7 +63,7 @@ def message_xml(message: str, status: int, nature: str = "") -> Response:
 def problem_xml(problem: Problem, _request_id: str = "") -> Response:
     """A problem as a phone reads it; a 401 outside the token address carries the challenges."""
     response = message_xml(problem.message(preferred_language()), problem.status, "submit_failure" if request.method == "POST" else "error")
-    if problem.status == 401 and not request.path.startswith(("/v1/key/", "/v1/test/")):
+    if problem.status == 401 and key_of_request() is None and not request.path.startswith("/v1/test/"):
         for challenge in challenges():
             response.headers.add("WWW-Authenticate", challenge)
     return response

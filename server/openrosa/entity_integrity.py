@@ -7,7 +7,7 @@ from flask import Response, request
 from server.access.actor import Actor
 from server.entities.lists import find_list
 from server.entities.phone_csv import read_integrity
-from server.http.credentials import phone_by_token
+from server.http.credentials import phone_or_user
 from server.http.parts import parts
 from server.openrosa import blueprint
 from server.openrosa.answers import attribute, xml_answer
@@ -27,6 +27,6 @@ def integrity_answer(actor: Actor, project_id: int, name: str) -> Response:
     return xml_answer(["<data><entities>", *entries, "</entities></data>"])
 
 
-@blueprint.get("/v1/key/<token>/projects/<int:project_id>/datasets/<name>/integrity")
-def get_integrity(token: str, project_id: int, name: str) -> Response:
-    return integrity_answer(phone_by_token(token), project_id, name)
+@blueprint.get("/v1/projects/<int:project_id>/datasets/<name>/integrity")
+def get_integrity(project_id: int, name: str) -> Response:
+    return integrity_answer(phone_or_user(), project_id, name)

@@ -8,7 +8,7 @@ from server.access.actor import Actor
 from server.entities.phone_csv import csv_md5, stream_csv
 from server.forms.queries import Medium, get_draft, get_form, get_version, list_media
 from server.http.conditional import has_etag, with_etag
-from server.http.credentials import phone_by_token
+from server.http.credentials import phone_or_user
 from server.http.downloads import file_headers
 from server.http.parts import parts
 from server.model import FormVersion
@@ -51,17 +51,17 @@ def _bytes(actor: Actor, medium: Medium):  # type: ignore[no-untyped-def] # noqa
 def published_version(actor: Actor, project_id: int, form_id: str, *, with_xform: bool = False) -> FormVersion:
     """The current version, for an actor who may read the form. Raises: not_found, insufficient_rights."""
     with transaction(parts().engine) as session:
-        return get_version(session, get_form(session, actor, project_id, form_id), with_xform=with_xform)
+        return get_version(session, get_form(session, actor, project_id, form_id, verb="open_form.read"), with_xform=with_xform)
 
 
-@blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>.xml")
-def get_form_xml(token: str, project_id: int, form_id: str) -> Response:
-    return form_answer(published_version(phone_by_token(token), project_id, form_id, with_xform=True))
+@blueprint.get("/v1/projects/<int:project_id>/forms/<form_id>.xml")
+def get_form_xml(project_id: int, form_id: str) -> Response:
+    return form_answer(published_version(phone_or_user(), project_id, form_id, with_xform=True))
 
 
-@blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>/attachments/<name>")
-def get_medium(token: str, project_id: int, form_id: str, name: str) -> Response:
-    actor = phone_by_token(token)
+@blueprint.get("/v1/projects/<int:project_id>/forms/<form_id>/attachments/<name>")
+def get_medium(project_id: int, form_id: str, name: str) -> Response:
+    actor = phone_or_user()
     return medium_answer(actor, published_version(actor, project_id, form_id).id, name)
 
 

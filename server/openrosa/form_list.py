@@ -10,7 +10,8 @@ from server.access.actor import Actor, Grant
 from server.entities.phone_csv import csv_md5
 from server.forms.queries import ListedForm, Medium, get_draft, get_form, get_version, list_media, list_open_forms
 from server.http.addresses import base_url
-from server.http.credentials import phone_by_token
+from server.http.credentials import phone_or_user
+from server.http.key_addresses import own_prefix
 from server.http.parts import parts
 from server.openrosa import blueprint
 from server.openrosa.answers import text, xml_answer
@@ -49,26 +50,26 @@ def manifest(media: list[Medium], address: str, hashes: dict[str, str], integrit
 def read_manifest(actor: Actor, project_id: int, form_id: str) -> tuple[list[Medium], dict[str, str]]:
     """The media of the form's current version, and this actor's hashes of its entity lists."""
     with transaction(parts().engine) as session:
-        form = get_form(session, actor, project_id, form_id)
+        form = get_form(session, actor, project_id, form_id, verb="open_form.read")
         media = list_media(session, get_version(session, form, request.args.get("version")).id)
         lists = [medium for medium in media if medium.entity_list is not None]
         return media, {medium.name: csv_md5(session, actor, medium.entity_list) for medium in lists if medium.entity_list}
 
 
-@blueprint.get("/v1/key/<token>/projects/<int:project_id>/formList")
-def get_form_list(token: str, project_id: int) -> Response:
-    actor = phone_by_token(token)
+@blueprint.get("/v1/projects/<int:project_id>/formList")
+def get_form_list(project_id: int) -> Response:
+    actor = phone_or_user()
     with transaction(parts().engine) as session:
         forms = list_open_forms(session, actor, project_id, form_id=request.args.get("formID"))
-    base = f"{base_url()}/v1/key/{token}/projects/{project_id}/forms/"
+    base = f"{base_url()}{own_prefix()}/projects/{project_id}/forms/"
     names = [form.form_id if form.form_id.isalnum() and form.form_id.isascii() else quote(form.form_id, safe="") for form in forms]
     return form_list([form_entry(form, f"{base}{name}.xml", manifest=f"{base}{name}/manifest") for form, name in zip(forms, names, strict=True)])
 
 
-@blueprint.get("/v1/key/<token>/projects/<int:project_id>/forms/<form_id>/manifest")
-def get_manifest(token: str, project_id: int, form_id: str) -> Response:
-    media, hashes = read_manifest(phone_by_token(token), project_id, form_id)
-    base = f"{base_url()}/v1/key/{token}/projects/{project_id}"
+@blueprint.get("/v1/projects/<int:project_id>/forms/<form_id>/manifest")
+def get_manifest(project_id: int, form_id: str) -> Response:
+    media, hashes = read_manifest(phone_or_user(), project_id, form_id)
+    base = f"{base_url()}{own_prefix()}/projects/{project_id}"
     return manifest(media, f"{base}/forms/{quote(form_id, safe='')}/attachments/", hashes, f"{base}/datasets/")
 
 

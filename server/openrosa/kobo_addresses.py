@@ -9,7 +9,7 @@ from flask import Response, request
 from server.access.actor import Actor
 from server.forms.queries import list_open_forms
 from server.http.addresses import base_url
-from server.http.credentials import phone_by_password
+from server.http.digest import phone_by_password
 from server.http.parts import parts
 from server.openrosa import blueprint
 from server.openrosa.entity_integrity import integrity_answer
@@ -22,9 +22,8 @@ from server.transactions import transaction
 
 def _phone(username: str | None) -> tuple[Actor, int]:
     """The signed-in phone and its project; under `/{username}/` only the phone of that name."""
-    actor = phone_by_password()
-    project_id = next((grant.project_id for grant in actor.grants if grant.project_id), None)
-    if project_id is None or (username is not None and request.authorization and request.authorization.username != username):
+    actor, project_id = phone_by_password()
+    if username is not None and request.authorization and request.authorization.username != username:
         raise insufficient_rights()
     return actor, project_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from server.access.actor import NOBODY, Actor
-from server.http.credentials import ONLY_AUTHENTICATE, sending_phone
+from server.http.credentials import ONLY_AUTHENTICATE, sender
 from server.http.languages import preferred_language
 from server.http.multipart import Limits, SubmissionParts, read_parts
 from server.http.parts import parts
@@ -60,9 +60,9 @@ def _accepted(received: Received) -> Response:
     return message_xml(zh if preferred_language() == "zh" else en, 201, "submit_success")
 
 
-@blueprint.route("/v1/key/<token>/projects/<int:project_id>/submission", methods=["HEAD", "GET", "POST"])
-def submission(token: str, project_id: int) -> Response:
-    actor = sending_phone(token)
+@blueprint.route("/v1/projects/<int:project_id>/submission", methods=["HEAD", "GET", "POST"])
+def submission(project_id: int) -> Response:
+    actor = sender()
     return receive(actor, project_id) if request.method == "POST" else ready_for_submissions()
 
 

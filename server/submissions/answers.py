@@ -64,15 +64,16 @@ _NO_CHILDREN: dict[str, Shape] = {}
 _TEMPLATE = "{http://openrosa.org/javarosa}template"
 
 
-def read_answers(root: etree._Element, shape: Shape, submission_key: str) -> dict[str, Any]:
+def read_answers(root: etree._Element, shape: Shape, instance_id: str) -> dict[str, Any]:
     """Answers by element name: groups are objects, repeats are lists of objects with `__id`, empty nodes are null.
 
-    Questions that the form version does not know are kept as text: a phone sent them, so they are not dropped.
+    A row's `__id` is the one ODK Central's OData gives it, by submission and place. Questions that the form version does not
+    know are kept as text: a phone sent them, so they are not dropped.
     """
-    return _read_group(root, shape, submission_key)
+    return _read_group(root, shape, f"Submissions#{instance_id}")
 
 
-def _read_group(element: etree._Element, shape: Shape | None, key: str) -> dict[str, Any]:
+def _read_group(element: etree._Element, shape: Shape | None, place: str) -> dict[str, Any]:
     # Every submission's every answer passes here: names and kinds are looked up in place.
     answers: dict[str, Any] = {}
     children = shape.children if shape is not None else _NO_CHILDREN
@@ -85,11 +86,11 @@ def _read_group(element: etree._Element, shape: Shape | None, key: str) -> dict[
             rows = answers.setdefault(name, [])
             # A template instance is part of the form, never of the answers (XForms specification, jr:template).
             if isinstance(rows, list) and child.get(_TEMPLATE) is None:
-                row_key = _row_key(key, name, len(rows))
+                row_place = f"{place}%%{name}#{len(rows)}"
                 # Last, so that no element called __id takes the place of the key.
-                rows.append({**_read_group(child, node, row_key), "__id": row_key})
+                rows.append({**_read_group(child, node, row_place), "__id": _sha1(row_place)})
         elif len(child):
-            answers[name] = _read_group(child, node, key)
+            answers[name] = _read_group(child, node, f"{place}%%{name}#")
         else:
             text = child.text
             if text is None or not (text := text.strip()):
@@ -151,7 +152,11 @@ def _key_rows_below(answers: dict[str, Any], key: str) -> None:
 
 
 def _row_key(parent_key: str, name: str, index: int) -> str:
-    return hashlib.sha1(f"{parent_key}/{name}/{index}".encode(), usedforsecurity=False).hexdigest()
+    return _sha1(f"{parent_key}/{name}/{index}")
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _flat(row: dict[str, Any]) -> str:
@@ -172,7 +177,7 @@ def _leaves(value: Any, path: tuple[str, ...] = ("",)) -> Iterator[tuple[tuple[s
 
 def _unused(key: str, used: set[str]) -> str:
     while key in used:
-        key = hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
+        key = _sha1(key)
     return key
 
 

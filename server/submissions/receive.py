@@ -76,7 +76,8 @@ _VERSIONS: Table = SubmissionVersion.__table__  # type: ignore[assignment]
 _ATTACHMENTS: Table = Attachment.__table__  # type: ignore[assignment]
 
 _FORM = (
-    "SELECT forms.id, forms.state, form_versions.id, (SELECT revoked_at IS NULL FROM phones WHERE actor_id = :actor_id)"
+    "SELECT forms.id, forms.state, form_versions.id, (SELECT revoked_at IS NULL FROM phones WHERE actor_id = :actor_id),"
+    " EXISTS (SELECT 1 FROM assignments WHERE actor_id = :actor_id AND project_id = :project_id AND (form_id IS NULL OR form_id = forms.id))"
     " FROM forms JOIN form_versions ON form_versions.{link}"
     " WHERE forms.project_id = :project_id AND forms.form_id = :form_id AND forms.deleted_at IS NULL AND form_versions.{which}"
 )
@@ -89,6 +90,7 @@ class _FoundForm:
     id: int
     state: str
     version_id: int
+    is_assigned: bool
 
 
 def receive_submission(session: Session, actor: Actor, project_id: int, envelope: Envelope, xml: bytes, sending: Sending) -> Received:
@@ -101,7 +103,8 @@ def receive_submission(session: Session, actor: Actor, project_id: int, envelope
     """
     form = _find_form_version(session, actor, project_id, envelope, sending.draft_token)
     if sending.draft_token is None:
-        actor.require("submission.create", Place(project_id, form.id))
+        if not form.is_assigned:
+            actor.require("submission.create", Place(project_id, form.id))
         if form.state == "closed":
             raise problems.form_not_accepting()
     definition = form_definition(session, form.version_id)
@@ -130,9 +133,13 @@ def _find_form_version(session: Session, actor: Actor, project_id: int, envelope
             raise problems.form_version_unknown(envelope.form_id, envelope.version)
         raise problems.form_unknown(envelope.form_id)
     # Asked here, in the transaction, because who sends may have been remembered from a moment ago.
-    if actor.kind == "phone" and not row[3]:
-        raise problems.authentication_failed()
-    return _FoundForm(row[0], row[1], row[2])
+    if actor.kind == "phone":
+        if not row[3]:
+            raise problems.authentication_failed()
+        if not row[4]:
+            raise problems.insufficient_rights()
+        return _FoundForm(row[0], row[1], row[2], bool(row[4]))
+    return _FoundForm(row[0], row[1], row[2], is_assigned=False)
 
 
 class _Version:
@@ -149,7 +156,7 @@ class _Version:
         self.shape = shape
         # An encrypted form's envelope has no answers to read: they are in the .enc file.
         self.answers: dict[str, Any] = (
-            {} if envelope.is_encrypted else read_answers(envelope.root, shape, f"{form_pk}/{envelope.instance_id}")
+            {} if envelope.is_encrypted else read_answers(envelope.root, shape, envelope.instance_id)
         )
 
     def row(self, submission_id: int) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def list_phones(project_id: int) -> Response:
             session, actor, project_id, secrets=parts().secrets, after=number_argument("after") or 0, limit=_PAGE + 1
         )
     after = found[_PAGE - 1].id if len(found) > _PAGE else None
-    may_create = actor.can("phone.create", Place(project_id))
+    may_create = actor.can("field_key.create", Place(project_id))
     return page("phones.html", phones=found[:_PAGE], after=after, may_create=may_create, divisions=divisions_within(actor))
 
 
@@ -71,7 +71,7 @@ def show_phone(project_id: int, phone_id: int) -> Response:
     actor = visitor().actor
     phone, _name = _read_phone(actor, project_id, phone_id, "phone.list")
     place = Place(project_id, division=phone.division or "")
-    return page("phone.html", phone=phone, address=base_url(), may_read=actor.can("phone.read", place), may_revoke=actor.can("phone.delete", place))
+    return page("phone.html", phone=phone, address=base_url(), may_read=actor.can("phone.read", place), may_revoke=actor.can("field_key.delete", place))
 
 
 @blueprint.get("/projects/<int:project_id>/phones/<int:phone_id>/qr.svg")
@@ -86,7 +86,7 @@ def phone_qr(project_id: int, phone_id: int) -> Response:
 @blueprint.post("/projects/<int:project_id>/phones/<int:phone_id>/revoke")
 def revoke_phone(project_id: int, phone_id: int) -> Response:
     """The phone opens nothing any more."""
-    _read_phone(visitor().actor, project_id, phone_id, "phone.delete")
+    _read_phone(visitor().actor, project_id, phone_id, "field_key.delete")
     with transaction(parts().engine, write=True) as session:
         phones.revoke_phone(session, visitor().actor, phone_id)
     return redirect(url_for("web.show_phone", project_id=project_id, phone_id=phone_id), 303)  # type: ignore[return-value]

@@ -40,8 +40,8 @@ def test_an_uploaded_form_is_a_draft_and_then_published(house: House) -> None:
     assert form["draft_version_id"] is not None
     assert clerk.get(path + "/test.svg").status_code == 200
     assert clerk.posts(path + "/publish", page=path).status_code == 303
-    assert clerk.posts(path + "/publish", page="/projects/1/forms").status_code == 409
-    assert clerk.get(path + "/test.svg").status_code == 409
+    assert clerk.posts(path + "/publish", page="/projects/1/forms").status_code == 404
+    assert clerk.get(path + "/test.svg").status_code == 404
     assert [row["form_id"] for row in house.rows(Form, Form.current_version_id.is_not(None))] == ["register"]
     assert [entry["formID"] for entry in house.new_phone().form_list()] == ["register"]
 

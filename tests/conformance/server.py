@@ -1,0 +1,130 @@
+"""minqing with the fixtures that ODK Central's API tests begin each test with: `python -m tests.conformance.server --port 8380 ...`.
+
+POST /__reset puts back a prepared database; POST /__exhaust waits for background work. Neither address is in the product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from sqlalchemy import select
+
+from server.access.accounts import assign_role, create_user
+from server.access.actor import system_actor
+from server.app import create_app
+from server.forms.drafts import save_draft
+from server.forms.fields import read_form_definition
+from server.forms.publish import publish_draft
+from server.model import Project
+from server.model.revision import prepare_schema
+from server.serving import Gateway
+from server.settings import Settings
+from server.transactions import open_engine, transaction
+
+PEOPLE = ("Alice", "Bob", "Chelsea")
+
+
+def people_passwords(central: Path) -> dict[str, str]:
+    """The three users' passwords, from the checkout's own test data."""
+    text = (central / "test/util/passwords.js").read_text()
+    return dict(re.findall(r"const password4(\w+) *= '([^']+)'", text))
+
+
+def form_sources(central: Path) -> list[bytes]:
+    """The XForms `simple` and `withrepeat` of the checkout's test data."""
+    text = (central / "test/data/xml.js").read_text()
+    return [_template(text, name).encode() for name in ("simple", "withrepeat")]
+
+
+def _template(text: str, name: str) -> str:
+    forms = text[text.index("forms: {") :]
+    found = re.search(rf"\b{name}: `(.*?)`", forms, re.DOTALL)
+    if found is None:
+        raise ValueError(name)
+    return found[1]
+
+
+def prepare(settings: Settings, central: Path) -> None:
+    """The database with users, project and forms."""
+    engine = open_engine(settings.server_database)
+    prepare_schema(engine)
+    actor = system_actor()
+    passwords = people_passwords(central)
+    with transaction(engine, write=True) as session:
+        session.add(Project(name="Default Project", created_at=datetime.now(UTC)))
+        session.flush()
+        ids = [
+            create_user(session, actor, email=f"{name.lower()}@getodk.org", password=passwords[name.lower()], name=name, password_rounds=1)
+            for name in PEOPLE
+        ]
+        assign_role(session, actor, ids[0], "admin")
+        assign_role(session, actor, ids[1], "manager", 1)
+        for xform in form_sources(central):
+            form = save_draft(session, actor, 1, xform=xform, definition=read_form_definition(xform))
+            publish_draft(session, actor, form)
+        assert session.scalar(select(Project.id)) == 1
+        for table in ("changes", "audit_entries"):
+            session.connection().exec_driver_sql(f"DELETE FROM {table}")
+    engine.dispose()
+
+
+class Resetting:
+    """The gateway, stopped while the database's file is put back."""
+
+    def __init__(self, settings: Settings, central: Path) -> None:
+        prepare(settings, central)
+        self.app = create_app(settings)
+        self.engine = self.app.extensions["minqing"].engine
+        self.path = Path(str(self.engine.url.database))
+        with sqlite3.connect(self.path) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.engine.dispose()
+        self.kept = self.path.with_suffix(".kept")
+        shutil.copy(self.path, self.kept)
+        self.lock = threading.Lock()
+        self.app.add_url_rule("/__reset", view_func=self.reset, methods=["POST"])
+        self.app.add_url_rule("/__exhaust", view_func=lambda: Response(status=200), methods=["POST"])
+
+    def reset(self) -> Response:
+        with self.lock, sqlite3.connect(self.path, timeout=20, isolation_level=None) as target, sqlite3.connect(self.kept) as kept:
+            kept.backup(target)
+        parts: Any = self.app.extensions["minqing"]
+        for name in ("phones_seen", "known_phones"):
+            getattr(parts, name).clear()
+        from server.forms import definitions
+        from server.submissions import receive
+
+        for known in (definitions._known, receive._shapes):
+            known.clear()
+        return Response(status=200)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--port", type=int, default=8380)
+    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--central", type=Path, required=True)
+    given = options.parse_args()
+    settings = Settings(data=given.data, secret_key="conformance", password_rounds=1)
+    served = Resetting(settings, given.central)
+    gateway = Gateway(served.app, max_body_bytes=settings.max_body_bytes)
+    import asyncio
+
+    asyncio.run(Server(gateway, address="127.0.0.1", port=given.port, interface=Interfaces.ASGI).serve())
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    assert request is not None
+    main()

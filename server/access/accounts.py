@@ -12,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import problems
+from server.access.actees import place_actee
 from server.access.actor import Actor, Grant, Place
 from server.access.audit import record_audit
-from server.access.roles import ROLES
+from server.access.roles import LISTED_ROLES, ROLES
 from server.model import AccountSession, ActorRow, Assignment, User
 
 MIN_PASSWORD, MAX_PASSWORD = 10, 128
@@ -44,22 +45,26 @@ def check_password_strength(password: str, email: str) -> None:
 
 
 def create_user(
-    session: Session, actor: Actor, *, email: str, password: str, name: str, division: str | None = None, password_rounds: int = 3,
+    session: Session, actor: Actor, *, email: str, password: str | None, name: str, division: str | None = None, password_rounds: int = 3,
 ) -> int:  # fmt: skip
-    """The account's actor id. Raises: insufficient_rights, invalid_value, uniqueness_violation (the e-mail is taken)."""
+    """The account's actor id; without `password` nobody can sign in to it yet.
+
+    Raises: insufficient_rights, invalid_value, uniqueness_violation (the e-mail is taken), password_too_short and its like.
+    """
     actor.require("user.create", Place())
     email = email.strip()
-    if "@" not in email or len(email) > 320:
+    if "@" not in email or len(email) > 320 or not email.isprintable():
         raise problems.invalid_value("email", "name@host")
-    check_password_strength(password, email)
+    if password is not None:
+        check_password_strength(password, email)
     if session.scalar(select(User.actor_id).where(User.email_key == email.lower())) is not None:
         raise problems.uniqueness_violation(["email"], [email])
     row = ActorRow(kind="user", display_name=name.strip() or email, division=division or None, created_at=datetime.now(UTC))
     session.add(row)
     session.flush()
-    session.add(User(actor_id=row.id, email=email, email_key=email.lower(), password_hash=password_hasher(password_rounds).hash(password)))
+    session.add(User(actor_id=row.id, email=email, email_key=email.lower(), password_hash=password_hasher(password_rounds).hash(password) if password else None))
     session.flush()
-    record_audit(session, actor, "user.create", thing=str(row.id))
+    record_audit(session, actor, "user.create", thing=str(row.id), data={"email": email, "displayName": row.display_name})
     return row.id
 
 
@@ -71,8 +76,13 @@ def get_user_id(session: Session, email: str) -> int:
     return found
 
 
-def set_password(session: Session, actor: Actor, user_id: int, *, password: str, password_rounds: int = 3) -> None:
-    """The account has this password, and none of its sessions lives on. Raises: not_found, insufficient_rights, invalid_value."""
+def set_password(
+    session: Session, actor: Actor, user_id: int, *, password: str, password_rounds: int = 3, keep_session: bytes | None = None
+) -> None:
+    """The account has this password, and none of its sessions lives on but the one with the key `keep_session`.
+
+    Raises: not_found, insufficient_rights, password_too_short, password_too_long, password_too_weak.
+    """
     if actor.id != user_id:
         actor.require("user.update", Place())
     user = session.get(User, user_id)
@@ -81,8 +91,9 @@ def set_password(session: Session, actor: Actor, user_id: int, *, password: str,
     check_password_strength(password, user.email)
     user.password_hash = password_hasher(password_rounds).hash(password)
     for row in session.scalars(select(AccountSession).where(AccountSession.actor_id == user_id)):
-        session.delete(row)
-    record_audit(session, actor, "user.update", thing=str(user_id), what="password")
+        if row.token_key != keep_session:
+            session.delete(row)
+    record_audit(session, actor, "user.update", thing=str(user_id), data={"password": True})
 
 
 def assign_role(
@@ -99,7 +110,10 @@ def assign_role(
     if session.scalar(same) is None:
         session.add(Assignment(actor_id=user_id, role=role, project_id=project_id, form_id=form_pk))
         session.flush()
-        record_audit(session, actor, "assignment.create", project_id=project_id, form_pk=form_pk, thing=str(user_id), role=role)
+        record_audit(
+            session, actor, "user.assignment.create", project_id=project_id, form_pk=form_pk, thing=str(user_id),
+            roleId=next(known.number for known in LISTED_ROLES if known.system == role), grantedActeeId=place_actee(project_id, form_pk),
+        )  # fmt: skip
 
 
 def load_actor(session: Session, actor_id: int, *, session_key: bytes | None = None) -> Actor:

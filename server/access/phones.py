@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from server import problems
 from server.access.actor import Actor, Grant, Place
 from server.access.audit import record_audit
 from server.access.secrets import Secrets, new_password, new_token
-from server.model import ActorRow, Assignment, Phone, Project, PublicLink
+from server.model import ActorRow, Assignment, Phone, Project, PublicLink, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,44 @@ def list_phones(session: Session, actor: Actor, project_id: int, *, secrets: Sec
     if actor.division:
         statement = statement.where(ActorRow.division.startswith(actor.division, autoescape=True))
     return [_access(row, phone, secrets) for row, phone in session.execute(statement)]
+
+
+def list_phone_rows(
+    session: Session, actor: Actor, project_id: int, *, secrets: Secrets, phone_id: int | None = None, limit: int = 5000
+) -> list[tuple[PhoneAccess, ActorRow, ActorRow | None]]:
+    """A project's phones with their tokens and who made them: those that still open something first, then the newest.
+
+    Deleted ones are left out. Raises: insufficient_rights.
+    """
+    actor.require("field_key.list", Place(project_id))
+    maker = aliased(ActorRow)
+    statement = (
+        select(ActorRow, Phone, maker).join(Phone, Phone.actor_id == ActorRow.id).outerjoin(maker, maker.id == Phone.created_by)
+        .where(Phone.project_id == project_id, ActorRow.deleted_at.is_(None))
+        .order_by(Phone.revoked_at.is_not(None), ActorRow.created_at.desc(), ActorRow.id.desc()).limit(limit)
+    )  # fmt: skip
+    if phone_id is not None:
+        statement = statement.where(Phone.actor_id == phone_id)
+    if actor.division:
+        statement = statement.where(ActorRow.division >= actor.division, ActorRow.division < actor.division + "~")
+    return [(_access(row, phone, secrets), row, made_by) for row, phone, made_by in session.execute(statement)]
+
+
+def delete_phone(session: Session, actor: Actor, project_id: int, phone_id: int) -> None:
+    """The phone is revoked and no longer listed; what it sent stays under its name. Raises: not_found, insufficient_rights."""
+    row, phone = _get(session, actor, "field_key.delete", phone_id)
+    if phone.project_id != project_id or row.deleted_at is not None:
+        raise problems.not_found()
+    now = datetime.now(UTC)
+    phone.revoked_at, row.deleted_at = phone.revoked_at or now, now
+    session.execute(delete(Assignment).where(Assignment.actor_id == phone_id))
+    record_audit(session, actor, "field_key.delete", project_id=project_id, thing=str(phone_id))
+
+
+def last_submissions(session: Session, phone_ids: list[int]) -> dict[int, datetime]:
+    """When each phone last sent a submission."""
+    statement = select(Submission.submitter_id, func.max(Submission.received_at)).where(Submission.submitter_id.in_(phone_ids))
+    return {row[0]: row[1] for row in session.execute(statement.group_by(Submission.submitter_id))}
 
 
 def get_phone(session: Session, actor: Actor, phone_id: int, *, secrets: Secrets) -> PhoneAccess:
@@ -161,7 +199,7 @@ def find_phone_by_token(session: Session, token: str, secrets: Secrets) -> Actor
     if row is not None:
         return _phone_actor(session, row)
     row = session.connection().execute(_LINK_BY_TOKEN.where(PublicLink.token_key == key)).one_or_none()
-    return None if row is None else _phone_actor(session, row, "public link")
+    return None if row is None else _phone_actor(session, row, "public_link")
 
 
 def find_phone_by_username(session: Session, username: str, realm: str, secrets: Secrets) -> tuple[Actor, str, int] | None:

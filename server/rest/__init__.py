@@ -4,6 +4,17 @@ from flask import Blueprint
 
 blueprint = Blueprint("rest", __name__, url_prefix="/v1")
 
-from server.rest import sessions  # noqa: E402
+from server.rest import (  # noqa: E402
+    actor_properties,
+    app_users,
+    assignments,
+    audits,
+    config,
+    projects,
+    roles,
+    sessions,
+    user_preferences,
+    users,
+)
 
-__all__ = ["blueprint", "sessions"]
+__all__ = ["actor_properties", "app_users", "assignments", "audits", "blueprint", "config", "projects", "roles", "sessions", "user_preferences", "users"]

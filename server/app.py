@@ -8,7 +8,7 @@ from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import openrosa, rest, web
+from server import odata, openrosa, rest, web
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
 from server.http import health, problem_answers
@@ -33,6 +33,7 @@ class _NoFlaskSession(SessionInterface):
 def create_app(settings: Settings) -> Flask:
     """The WSGI app over a prepared database. Two apps with two settings live in one process side by side."""
     app = Flask("server", static_folder=None)
+    app.url_map.strict_slashes = False
     engine = open_engine(settings.server_database)
     secrets = Secrets(read_secret_key(settings))
     app.secret_key = secrets.signing
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["minqing"] = Parts(settings, engine, secrets, open_storage(settings.blob_storage, settings.s3_endpoint, engine))
     app.register_blueprint(openrosa.blueprint)
     app.register_blueprint(rest.blueprint)
+    app.register_blueprint(odata.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(web.blueprint)
     web.register(app)

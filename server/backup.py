@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
 from sqlalchemy import Engine, Integer, LargeBinary, func, insert, select, text
 from sqlalchemy.orm import Session
 
@@ -30,6 +34,25 @@ from server.storage import open_storage
 from server.transactions import open_engine, transaction
 
 _ROWS = 500
+
+
+def sealed_backup(settings: Settings, engine: Engine, passphrase: str) -> Iterator[bytes]:
+    """A backup's bytes, encrypted on their way out: `openssl enc -d -aes-256-ctr -pbkdf2 -in FILE -out backup.tar` opens them.
+
+    The plain file lives in the data directory, readable by this program alone, for as long as it is sent.
+    """
+    with tempfile.TemporaryDirectory(prefix="backup-", dir=settings.data) as folder:
+        path = Path(folder) / "backup.tar"
+        write_backup(settings, engine, path)
+        salt = os.urandom(8)
+        # OpenSSL's defaults for -pbkdf2: SHA-256, 10,000 rounds, key and counter in one.
+        derived = hashlib.pbkdf2_hmac("sha256", passphrase.encode("utf-8", "surrogatepass"), salt, 10_000, 48)
+        encryptor = Cipher(AES(derived[:32]), CTR(derived[32:])).encryptor()
+        yield b"Salted__" + salt
+        with path.open("rb") as file:
+            while chunk := file.read(256 * 1024):
+                yield encryptor.update(chunk)
+        yield encryptor.finalize()
 
 
 def write_backup(settings: Settings, engine: Engine, path: Path, *, progress: Callable[[int], None] = lambda _n: None) -> int:

@@ -15,33 +15,15 @@ from server import problems
 from server.access.actees import place_actee
 from server.access.actor import Actor, Grant, Place
 from server.access.audit import record_audit
+from server.access.password_strength import MAX_PASSWORD, check_password_strength
 from server.access.roles import LISTED_ROLES, ROLES
 from server.model import AccountSession, ActorRow, Assignment, User
-
-MIN_PASSWORD, MAX_PASSWORD = 10, 128
-_COMMON = frozenset({"1234567890", "password123", "qwertyuiop", "0123456789", "1111111111", "administrator", "minqing123", "haiyan1234", "abcdefghij"})
-
-_RUNS = "0123456789012345678901234567890 abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm passwordpasswordpassword"
 
 
 @cache
 def password_hasher(rounds: int) -> PasswordHasher:
     """Argon2id with 64 MB and this many passes."""
     return PasswordHasher(time_cost=rounds, memory_cost=64 * 1024, parallelism=1)
-
-
-def check_password_strength(password: str, email: str) -> None:
-    """Raises: password_too_short, password_too_long, password_too_weak with a sentence why."""
-    if len(password) < MIN_PASSWORD:
-        raise problems.password_too_short()
-    if len(password) > MAX_PASSWORD:
-        raise problems.password_too_long()
-    lowered = password.lower()
-    if lowered in _COMMON or len(set(lowered)) < 4 or lowered in _RUNS:
-        raise problems.password_too_weak("密码过于常见 / too common", ["再加几个不相关的词 / Add some words that do not belong together"])
-    name = email.partition("@")[0].lower()
-    if len(name) > 3 and len(lowered.replace(name, "")) < MIN_PASSWORD - 2:
-        raise problems.password_too_weak("密码不能只是登录名加几个字符 / little more than the sign-in name", [])
 
 
 def create_user(

@@ -29,10 +29,10 @@ class ProjectCounts:
     last_entity: datetime | None
 
 
-def create_project(session: Session, actor: Actor, *, name: str, description: str | None = None) -> Project:
+def create_project(session: Session, actor: Actor, *, name: str, description: str | None = None, archived: bool | None = None) -> Project:
     """Raises: insufficient_rights."""
     actor.require("project.create", Place())
-    project = Project(name=name, description=description, created_at=datetime.now(UTC))
+    project = Project(name=name, description=description, archived=archived, created_at=datetime.now(UTC))
     session.add(project)
     session.flush()
     record_audit(session, actor, "project.create", project_id=project.id, data={"name": name})
@@ -40,8 +40,10 @@ def create_project(session: Session, actor: Actor, *, name: str, description: st
 
 
 def find_project(session: Session, project_id: int) -> Project:
-    """The project, for a view whose next call checks the right. Raises: not_found."""
-    project = session.get(Project, project_id) if 0 < project_id < 2**31 else None
+    """The project, for a view whose next call checks the right. Raises: not_found, value_out_of_range."""
+    if project_id >= 2**31:
+        raise problems.value_out_of_range(project_id, "integer")
+    project = session.get(Project, project_id)
     if project is None or project.deleted_at is not None:
         raise problems.not_found()
     return project

@@ -137,10 +137,9 @@ def end_session_by_token(session: Session, actor: Actor, token: str | None, *, s
         if row.actor_id != actor.id:
             actor.require("session.end", Place())
         session.delete(row)
-        record_audit(session, actor, "user.session.end", thing=str(row.actor_id))
         return row.token_key == actor.session_key
     if token is None:
-        raise problems.not_found()
+        raise problems.not_found() if actor.kind == "user" else problems.insufficient_rights()
     found = find_phone_by_token(session, token, secrets)
     if found is None or found.id == actor.id:
         raise problems.insufficient_rights()

@@ -47,7 +47,7 @@ def set_picture(session: Session, actor: Actor, key: str, *, sha256: str, conten
     actor.require("config.set", Place())
     check_settable(key)
     row = SiteConfig(key=key, blob_sha256=sha256, content_type=content_type[:100], set_at=datetime.now(UTC))
-    return _save(session, actor, row, {"blobExists": True})
+    return _save(session, actor, row, {"blobId": int(sha256[:12], 16)})
 
 
 def _save(session: Session, actor: Actor, row: SiteConfig, details: dict[str, Any]) -> SiteConfig:
@@ -68,7 +68,7 @@ def unset(session: Session, actor: Actor, key: str) -> None:
     row = session.get(SiteConfig, key)
     if row is not None:
         session.delete(row)
-        record_audit(session, actor, "config.set", key=key, value=None)
+        record_audit(session, actor, "config.set", key=key, value=None, blobId=None)
 
 
 def read_config(session: Session, actor: Actor | None, key: str) -> SiteConfig:

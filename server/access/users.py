@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from server import problems
@@ -14,6 +14,7 @@ from server.access.actor import Actor, Place
 from server.access.audit import record_audit
 from server.access.roles import ROLES, find_role
 from server.access.sessions import end_sessions_of
+from server.access.user_search import PersonQuery
 from server.model import ActorRow, Assignment, User
 
 LIST_LIMIT = 2000
@@ -31,7 +32,7 @@ def find_account(session: Session, email: str) -> Account | None:
 
 
 def list_users(session: Session, actor: Actor, *, query: str | None = None) -> Sequence[Account]:
-    """Accounts by e-mail; with `query`, those whose e-mail or name contains it.
+    """Accounts by e-mail; with `query`, those whose e-mail or name is like it, the likest first.
 
     Who may not list them finds one only by its exact e-mail, and nobody otherwise.
     """
@@ -40,13 +41,12 @@ def list_users(session: Session, actor: Actor, *, query: str | None = None) -> S
         return [exact]
     if not actor.can("user.list", Place()):
         return []
-    statement = _accounts()
-    if query:
-        wanted = query[:100].strip()
-        statement = statement.where(
-            or_(User.email_key.icontains(wanted, autoescape=True), ActorRow.display_name.icontains(wanted, autoescape=True))
-        )
-    return session.execute(statement.order_by(User.email_key).limit(LIST_LIMIT)).tuples().all()
+    accounts = session.execute(_accounts().order_by(User.email_key).limit(LIST_LIMIT)).tuples().all()
+    if not query:
+        return accounts
+    wanted = PersonQuery(query[:100].strip())
+    scored = [(wanted.score(user.email, row.display_name), (user, row)) for user, row in accounts]
+    return [account for score, account in sorted(scored, key=lambda one: -(one[0] or 0)) if score is not None]
 
 
 def get_account(session: Session, user_id: int) -> Account:

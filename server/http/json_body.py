@@ -102,5 +102,5 @@ def flag_of(body: dict[str, Any], name: str) -> bool | None:
     """The boolean under `name`; None if absent or null. Raises: invalid_data_type."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
-        raise problems.invalid_data_type(name, None, "boolean")
+        raise problems.invalid_data_type(name, value[:100] if isinstance(value, str) else None, "boolean")
     return value

@@ -54,12 +54,24 @@ def problem_json(problem: Problem, _request_id: str) -> Response:
 _BY_STATUS = {401: problems.authentication_failed, 403: problems.insufficient_rights, 404: problems.not_found}
 
 
+# A number in the path that is none: ODK Central says what is wrong with it.
+_ID_PATH = re.compile(r"/v1/(?:projects|users)/(?!current|reset|\d+(?:/|$))([^/]+)")
+
+
+def _wrong_id(text: str) -> Problem:
+    if re.fullmatch(r"-?\d+", text):
+        return problems.value_out_of_range(text[:40], "integer")
+    return problems.invalid_data_type("id", text[:40], "integer")
+
+
 def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()  # type: ignore[return-value]
     if status == 413:
         return answer_problem(problems.too_large(parts().settings.max_body_bytes))
+    if status == 404 and (wrong := _ID_PATH.match(request.path)):
+        return answer_problem(_wrong_id(wrong[1]))
     if status in _BY_STATUS:
         return answer_problem(_BY_STATUS[status]())
     if status == 405:

@@ -84,12 +84,18 @@ def missing_parameter(field: str) -> Problem:
 
 
 def missing_parameters(expected: list[str], got: dict[str, Any]) -> Problem:
+    """`got`: those of the expected that came, with their values."""
+    found = ", ".join(f"{name}: {_quoted(got[name]) if name in got else 'undefined'}" for name in expected)
     return Problem(
         "400.3",
         f"缺少必需的参数，应有：{'、'.join(expected)}。请补充后重试。",
-        f"Required parameters missing. Expected ({', '.join(expected)}).",
+        f"Required parameters missing. Expected ({', '.join(expected)}), got ({found}).",
         {"expected": expected, "got": got},
     )
+
+
+def _quoted(value: Any) -> str:
+    return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def unexpected_attribute(field: str) -> Problem:
@@ -299,13 +305,16 @@ def invalid_range() -> Problem:
     )
 
 
-def password_too_weak(warning: str, suggestions: list[str]) -> Problem:
+def password_too_weak(chinese: str, warning: str, suggestions: list[str]) -> Problem:
+    """`chinese` and `warning` say why, in either language, without a full stop."""
+    said = warning or (suggestions[0] if suggestions else "")
     return Problem(
         "400.44",
-        f"密码太弱：{warning}。请换一个更难猜的密码。",
-        f"The supplied password is too weak: {warning}",
+        f"密码太弱：{chinese}。请换一个更难猜的密码。",
+        "The supplied password is too weak" + (f": {said[0].lower()}{said[1:]}" if said else "."),
         {"warning": warning, "suggestions": suggestions},
     )
+
 
 
 def too_large(limit_bytes: int) -> Problem:
@@ -332,4 +341,12 @@ def unacceptable_format(allowed: list[str], got: str) -> Problem:
         f"这里只提供：{'、'.join(allowed)}。请换一种格式。",
         f"Requested format not acceptable; this resource allows: {', '.join(allowed)}.",
         {"allowed": allowed, "got": got},
+    )
+
+
+def scan_too_long() -> Problem:
+    return Problem(
+        "400.72",
+        "按答案筛选、排序或查找耗时过长，已停止。请缩小范围，例如加上提交日期的条件。",
+        "Looking through the answers took too long and was stopped. Narrow it down, for instance by __system/submissionDate.",
     )

@@ -9,12 +9,15 @@ from server.rest import (  # noqa: E402
     app_users,
     assignments,
     audits,
+    backup,
     config,
+    geodata,
     projects,
     roles,
     sessions,
+    submission_exports,
     user_preferences,
     users,
 )
 
-__all__ = ["actor_properties", "app_users", "assignments", "audits", "blueprint", "config", "projects", "roles", "sessions", "user_preferences", "users"]
+__all__ = ["actor_properties", "app_users", "assignments", "audits", "backup", "blueprint", "config", "geodata", "projects", "roles", "sessions", "submission_exports", "user_preferences", "users"]

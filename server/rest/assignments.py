@@ -44,7 +44,8 @@ def assignment_shape(assignment: Assignment, row: ActorRow, *, extended: bool) -
     """An assignment by numbers, or with its holder."""
     role = find_role(assignment.role)
     number = role.number if role else None
-    return {"roleId": number, "actor": actor_shape(row)} if extended else {"actorId": row.id, "roleId": number}
+    shape = {"actorId": row.id, "roleId": number}
+    return {**shape, "actor": actor_shape(row)} if extended else shape
 
 
 def get_assignments(project_id: int | None, form_id: str | None) -> Response:

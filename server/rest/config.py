@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request, stream_with_context
+from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Place
 from server.access.site_config import PICTURES, check_settable, read_config, read_public, set_picture, set_value, unset
+from server.http.conditional import with_etag
 from server.http.credentials import authenticate
 from server.http.downloads import file_headers
 from server.http.json_answers import answer_json, answer_success, instant
 from server.http.json_body import json_value
 from server.http.parts import parts
-from server.model import SiteConfig
+from server.model import BlobRow, SiteConfig
 from server.rest import blueprint
 from server.storage import record_blob
 from server.transactions import transaction
@@ -59,8 +61,9 @@ def get_public_config() -> Response:
 @blueprint.get("/config/public/<key>")
 def get_public_value(key: str) -> Response:
     with transaction(parts().engine) as session:
-        response = _answer(read_config(session, None, key))
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if request.args.get("ts") else "public, no-cache"
+        response = _answer(session, read_config(session, None, key))
+    response.headers["Cache-Control"] = "max-age=31536000" if request.args.get("ts") else "no-cache"
+    response.headers["Vary"] = "Accept-Encoding"
     return response
 
 
@@ -68,15 +71,17 @@ def get_public_value(key: str) -> Response:
 def get_config(key: str) -> Response:
     actor = authenticate()
     with transaction(parts().engine) as session:
-        return _answer(read_config(session, actor, key))
+        return _answer(session, read_config(session, actor, key))
 
 
-def _answer(row: SiteConfig) -> Response:
-    if row.blob_sha256 is None:
+def _answer(session: Session, row: SiteConfig) -> Response:
+    blob = session.get(BlobRow, row.blob_sha256) if row.blob_sha256 else None
+    if blob is None:
         return answer_json(config_shape(row))
-    response = Response(stream_with_context(parts().storage.open(row.blob_sha256)))
-    file_headers(response, row.key, content_type=row.content_type, inline=True)
-    return response
+    response = Response(stream_with_context(parts().storage.open(blob.sha256)))
+    file_headers(response, row.key, content_type=row.content_type)
+    response.headers["Content-Disposition"] = "attachment"
+    return with_etag(blob.md5, response)
 
 
 @blueprint.delete("/config/<key>")

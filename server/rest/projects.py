@@ -49,12 +49,25 @@ def get_projects() -> Response:
         return answer_json([_listed(session, actor, project) for project in list_projects(session, actor)])
 
 
+def _changes(body: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    """What the body says of a project's own columns. Raises: missing_parameter, invalid_data_type."""
+    changes: dict[str, Any] = {}
+    if required or "name" in body:
+        changes["name"] = text_of(body, "name", required=True)
+    if required or "description" in body:
+        changes["description"] = text_of(body, "description", most=10_000)
+    if required or "archived" in body:
+        changes["archived"] = flag_of(body, "archived")
+    return changes
+
+
 @blueprint.post("/projects")
 def post_project() -> Response:
     actor, body = authenticate(), json_object()
+    actor.require("project.create", Place())
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
-        project = create_project(session, actor, name=text_of(body, "name", required=True) or "", description=text_of(body, "description", most=10_000))
+        project = create_project(session, actor, **_changes(body, required=True))
     return answer_json(project_shape(project))
 
 
@@ -71,17 +84,10 @@ def get_one_project(project_id: int) -> Response:
 @blueprint.patch("/projects/<int:project_id>")
 def patch_project(project_id: int) -> Response:
     actor, body = authenticate(), json_object()
-    changes: dict[str, Any] = {}
-    if "name" in body:
-        changes["name"] = text_of(body, "name", required=True)
-    if "description" in body:
-        changes["description"] = text_of(body, "description", most=10_000)
-    if "archived" in body:
-        changes["archived"] = flag_of(body, "archived")
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
         project = get_project(session, actor, project_id, verb="project.update")
-        update_project(session, actor, project, changes)
+        update_project(session, actor, project, _changes(body))
     return answer_json(project_shape(project))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import quote
+
 from flask import Response, request
 
 from server import problems
@@ -21,10 +25,14 @@ _FOREVER = "9999-12-31T23:59:59.000Z"
 def post_session() -> Response:
     body = json_object()
     email, password = body.get("email"), body.get("password")
-    if not email or not password:
-        raise problems.missing_parameters(["email", "password"], {"email": email if isinstance(email, str) else None})
-    if not isinstance(email, str) or not isinstance(password, str):
-        raise problems.invalid_data_type("email" if not isinstance(email, str) else "password", None, "string")
+    if _is_blank(email) or _is_blank(password):
+        # A password is never told back, not even to who sent it.
+        shown = {name: body[name] for name in ("email", "password") if name in body and (name == "email" or _is_blank(body[name]))}
+        raise problems.missing_parameters(["email", "password"], shown)
+    if not isinstance(email, str):
+        raise problems.invalid_data_type("email", None, "string")
+    if not isinstance(password, str):
+        raise problems.authentication_failed()
     made = sign_in(
         parts().engine, email=email, password=password, address=request.remote_addr or "", user_agent=request.user_agent.string,
         password_rounds=parts().settings.password_rounds,
@@ -36,16 +44,24 @@ def post_session() -> Response:
     return response
 
 
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _set_cookies(response: Response, made: NewSession) -> None:
-    name = "__Host-session" if request.is_secure else "session"
-    for cookie, value, hidden in ((name, made.token, True), ("__csrf", made.csrf, False)):
-        response.set_cookie(cookie, value, expires=made.expires_at, path="/", secure=request.is_secure, httponly=hidden, samesite="Strict")
+    _add_cookies(response, quote(made.token, safe=""), quote(made.csrf, safe=""), made.expires_at, secure=request.is_secure)
 
 
 def _drop_cookies(response: Response) -> None:
+    _add_cookies(response, "null", "null", datetime.fromtimestamp(0, UTC), secure=True)
+
+
+def _add_cookies(response: Response, token: str, csrf: str, expires: datetime, *, secure: bool) -> None:
     name = "__Host-session" if request.is_secure else "session"
-    for cookie, hidden in ((name, True), ("__csrf", False)):
-        response.set_cookie(cookie, "null", expires=0, path="/", secure=True, httponly=hidden, samesite="Strict")
+    end = f"; Path=/; Expires={format_datetime(expires.replace(microsecond=0), usegmt=True)}"
+    same = ("; Secure" if secure else "") + "; SameSite=Strict"
+    response.headers.add("Set-Cookie", f"{name}={token}{end}; HttpOnly{same}")
+    response.headers.add("Set-Cookie", f"__csrf={csrf}{end}{same}")
 
 
 @blueprint.get("/sessions/restore")

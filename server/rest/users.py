@@ -12,6 +12,7 @@ from server.access.actor import Actor, Place
 from server.access.audit import remember_notes
 from server.access.password_resets import finish_reset
 from server.access.preferences import read_preferences
+from server.access.sessions import find_session_actor
 from server.access.users import (
     change_password,
     delete_user,
@@ -137,5 +138,7 @@ def post_reset_verify() -> Response:
         raise problems.authentication_failed()
     new = _password_of(json_object(), "new") or ""
     with transaction(parts().engine, write=True) as session:
+        if find_session_actor(session, token.strip()) is not None:
+            raise problems.insufficient_rights()
         finish_reset(session, token.strip(), new=new, password_rounds=parts().settings.password_rounds)
     return answer_success()

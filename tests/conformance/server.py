@@ -26,7 +26,7 @@ from server.app import create_app
 from server.forms.drafts import save_draft
 from server.forms.fields import read_form_definition
 from server.forms.publish import publish_draft
-from server.model import Project
+from server.model import ActorRow, Project
 from server.model.revision import prepare_schema
 from server.serving import Gateway
 from server.settings import Settings
@@ -63,6 +63,10 @@ def prepare(settings: Settings, central: Path) -> None:
     passwords = people_passwords(central)
     with transaction(engine, write=True) as session:
         session.add(Project(name="Default Project", created_at=datetime.now(UTC)))
+        session.flush()
+        # Alice is actor 5 there.
+        now = datetime.now(UTC)
+        session.add_all(ActorRow(kind="system", display_name="-", created_at=now, deleted_at=now) for _ in range(4))
         session.flush()
         ids = [
             create_user(session, actor, email=f"{name.lower()}@getodk.org", password=passwords[name.lower()], name=name, password_rounds=1)

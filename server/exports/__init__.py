@@ -1,0 +1,1 @@
+"""A form's submissions as files and streams: one module per format, all over the rows of rows.py."""

@@ -66,36 +66,6 @@ def _drained(settings: Settings, *, seconds: float = 120) -> float:
     return time.monotonic() - start
 
 
-_NUMBERS = {
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)",
-    "postgresql": "WITH n(i) AS (SELECT generate_series(1, :count))",
-}
-_FILL_VERSIONS = (
-    "{n} INSERT INTO submission_versions (project_id, id, form_pk, is_draft, submission_id, form_version_id, instance_id, xml, answers,"
-    " is_encrypted, is_complete, received_at) SELECT 1, i, 1, :no, i, 1, 'uuid:stored-' || i, :xml, {answers}, :no, :yes, :at FROM n"
-)
-_FILL_SUBMISSIONS = (
-    "{n} INSERT INTO submissions (project_id, id, form_pk, is_draft, instance_id, current_version_id, form_version_id, division, review_state,"
-    " received_at) SELECT 1, i, 1, :no, 'uuid:stored-' || i, i, 1, '632223202200', 'received', :at FROM n"
-)
-
-
-def _fill(settings: Settings, count: int) -> None:
-    """So many submissions stored already, in bulk, in the form server alone."""
-    engine = open_engine(settings.server_database)
-    shape = shape_of(read_form_definition(questionnaire_xform()))
-    xml = questionnaire_xml("uuid:stored")
-    answers = orjson.dumps(read_answers(parse_xml(xml), shape, "stored")).decode()
-    dialect = engine.dialect.name
-    with transaction(engine, write=True) as session:
-        at = stored_time(session, datetime(2026, 1, 1, tzinfo=UTC))
-        for statement in (_FILL_VERSIONS, _FILL_SUBMISSIONS):
-            sql = statement.format(n=_NUMBERS[dialect], answers="CAST(:answers AS jsonb)" if dialect == "postgresql" else ":answers")
-            given = {"count": count, "xml": xml, "answers": answers, "at": at, "no": False, "yes": True}
-            session.execute(text(sql), {name: value for name, value in given.items() if f":{name}" in sql})
-    engine.dispose()
-
-
 def _commit_rate(settings: Settings, seconds: float = 3) -> float:
     """Single-row commits a second of a submission-sized row, one writer."""
     engine = open_engine(settings.server_database)
@@ -141,7 +111,7 @@ def main() -> None:
         settings = Settings(data=Path(folder), database_url=given.database, central_url=given.central)
         with running_server(settings, [questionnaire_xform()], workers=given.workers) as server:
             if given.stored:
-                _fill(settings, given.stored)
+                fill(settings, given.stored)
                 print(f"{given.stored} submissions stored before")
             asyncio.run(_load(server.port, server.phone_path, 4, 1, None))
             _drained(settings)

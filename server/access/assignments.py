@@ -70,7 +70,7 @@ def list_assignments(session: Session, actor: Actor, place: Place, *, role: Role
     statement = select(Assignment, ActorRow).join(ActorRow, ActorRow.id == Assignment.actor_id).where(*_at(place.project_id, place.form_pk))  # type: ignore[arg-type]
     if role is not None:
         statement = statement.where(Assignment.role == role.system)
-    return session.execute(statement.where(ActorRow.deleted_at.is_(None)).order_by(Assignment.id).limit(LIST_LIMIT)).tuples().all()
+    return session.execute(statement.where(ActorRow.deleted_at.is_(None)).order_by(Assignment.id).limit(LIST_LIMIT)).all()
 
 
 def list_form_assignments(
@@ -84,4 +84,4 @@ def list_form_assignments(
     )  # fmt: skip
     if role is not None:
         statement = statement.where(Assignment.role == role.system)
-    return session.execute(statement.order_by(Assignment.id).limit(LIST_LIMIT)).tuples().all()
+    return session.execute(statement.order_by(Assignment.id).limit(LIST_LIMIT)).all()

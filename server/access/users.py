@@ -41,7 +41,7 @@ def list_users(session: Session, actor: Actor, *, query: str | None = None) -> S
         return [exact]
     if not actor.can("user.list", Place()):
         return []
-    accounts = session.execute(_accounts().order_by(User.email_key).limit(LIST_LIMIT)).tuples().all()
+    accounts = session.execute(_accounts().order_by(User.email_key).limit(LIST_LIMIT)).all()
     if not query:
         return accounts
     wanted = PersonQuery(query[:100].strip())

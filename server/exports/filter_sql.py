@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, and_, cast, extract, false, func, literal, not_, or_, true, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Integer, String, and_, cast, extract, false, func, literal, not_, or_, true, type_coerce
 
 from server import problems
 from server.exports import json_paths
@@ -161,7 +161,8 @@ class SqlWriter:
             if not isinstance(value.value, bool) or name not in {"eq", "ne"}:
                 raise problems.unparseable_odata_expression(f"expected true or false at {value.at}")
             return left.expression if value.value == (name == "eq") else not_(left.expression)
-        wanted = literal(_converted(left.kind, value))
+        converted = _converted(left.kind, value)
+        wanted = literal(converted, type_=BigInteger()) if isinstance(converted, int) else literal(converted)
         if name in _OPERATORS:
             return _OPERATORS[name](left.expression, wanted)  # type: ignore[no-any-return]
         if left.expression is _S.instance_id:

@@ -49,7 +49,7 @@ def epoch_ms(dialect: str, text: ColumnElement[Any]) -> ColumnElement[Any]:
     """ISO text as milliseconds since 1970, NULL if it is no instant."""
     if dialect == "postgresql":
         first = cast(func.substr(text, 1, 8).concat("01").concat(func.substr(text, 11)), _timestamp())
-        ms = cast(func.extract("epoch", first) * 1000, BigInteger) + (cast(func.substr(text, 9, 2), Integer) - 1) * _DAY_MS
+        ms = cast(func.extract("epoch", first) * 1000, BigInteger) + (cast(func.substr(text, 9, 2), BigInteger) - 1) * literal(_DAY_MS, type_=BigInteger())
         return case((text.regexp_match(_INSTANT), ms), else_=None)
     return cast(func.round((func.julianday(text, type_=Numeric(asdecimal=False)) - 2440587.5) * literal(_DAY_MS)), BigInteger)
 

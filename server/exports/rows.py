@@ -148,7 +148,8 @@ def selection_etag(session: Session, source: Source, selection: Selection, *also
 
 def version_names(session: Session, source: Source) -> dict[int, str]:
     """The version that each form version's key stands for."""
-    return dict(session.execute(select(FormVersion.id, FormVersion.version).where(FormVersion.form_pk == source.form.id)).tuples().all())
+    statement = select(FormVersion.id, FormVersion.version).where(FormVersion.form_pk == source.form.id)
+    return {version_id: version for version_id, version in session.execute(statement)}
 
 
 def _joined() -> Any:

@@ -41,4 +41,7 @@ def fill(settings: Settings, count: int) -> None:
             sql = statement.format(n=_NUMBERS[dialect], answers="CAST(:answers AS jsonb)" if dialect == "postgresql" else ":answers")
             given = {"count": count, "xml": xml, "answers": answers, "at": at, "no": False, "yes": True}
             session.execute(text(sql), {name: value for name, value in given.items() if f":{name}" in sql})
+    if dialect == "postgresql":
+        with transaction(engine, write=True) as session:
+            session.execute(text("ANALYZE submissions, submission_versions"))
     engine.dispose()

@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-blueprint = Blueprint("rest", __name__, url_prefix="/v1")
+blueprint = Blueprint("rest", __name__, url_prefix="/v1", template_folder="templates")
 
 from server.rest import (  # noqa: E402
     actor_properties,
@@ -12,6 +12,7 @@ from server.rest import (  # noqa: E402
     backup,
     config,
     geodata,
+    openapi,
     projects,
     roles,
     sessions,
@@ -20,4 +21,4 @@ from server.rest import (  # noqa: E402
     users,
 )
 
-__all__ = ["actor_properties", "app_users", "assignments", "audits", "backup", "blueprint", "config", "geodata", "projects", "roles", "sessions", "submission_exports", "user_preferences", "users"]
+__all__ = ["actor_properties", "app_users", "assignments", "audits", "backup", "blueprint", "config", "geodata", "openapi", "projects", "roles", "sessions", "submission_exports", "user_preferences", "users"]

@@ -14,6 +14,7 @@ from server.access.audit import remember_notes
 from server.access.phones import create_phone, delete_phone, last_submissions, list_phone_rows
 from server.access.projects import find_project
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success, instant, wants_extended
 from server.http.json_body import json_object, text_of
 from server.http.parts import parts
@@ -41,13 +42,16 @@ def _shapes(session: Session, actor: Actor, project_id: int, *, phone_id: int | 
 
 @blueprint.get(_ALL)
 def get_app_users(project_id: int) -> Response:
+    """A project's app users (phones)."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         return answer_json(_shapes(session, actor, project_id, extended=wants_extended()))
 
 
 @blueprint.post(_ALL)
+@described(body={"displayName": "string!", "division": "string", "properties": "object"})
 def post_app_user(project_id: int) -> Response:
+    """A new app user."""
     actor, body = authenticate(), json_object()
     name, division = text_of(body, "displayName", required=True) or "", text_of(body, "division", most=12)
     with transaction(parts().engine, write=True) as session:
@@ -62,6 +66,7 @@ def post_app_user(project_id: int) -> Response:
 
 @blueprint.get(_ONE)
 def get_app_user(project_id: int, phone_id: int) -> Response:
+    """One app user."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         found = _shapes(session, actor, project_id, phone_id=phone_id, extended=wants_extended())
@@ -71,7 +76,9 @@ def get_app_user(project_id: int, phone_id: int) -> Response:
 
 
 @blueprint.patch(_ONE)
+@described(body={"properties": "object"})
 def patch_app_user(project_id: int, phone_id: int) -> Response:
+    """Set an app user's properties."""
     actor, body = authenticate(), json_object()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
@@ -87,6 +94,7 @@ def patch_app_user(project_id: int, phone_id: int) -> Response:
 
 @blueprint.delete(_ONE)
 def delete_app_user(project_id: int, phone_id: int) -> Response:
+    """Delete an app user; its token opens nothing any more."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())

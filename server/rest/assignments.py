@@ -49,6 +49,7 @@ def assignment_shape(assignment: Assignment, row: ActorRow, *, extended: bool) -
 
 
 def get_assignments(project_id: int | None, form_id: str | None) -> Response:
+    """Who has which role here."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         found = list_assignments(session, actor, _place(session, project_id, form_id))
@@ -56,6 +57,7 @@ def get_assignments(project_id: int | None, form_id: str | None) -> Response:
 
 
 def get_role_holders(project_id: int | None, form_id: str | None, role_name: str) -> Response:
+    """Who has this role here."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         found = list_assignments(session, actor, _place(session, project_id, form_id), role=role_of(role_name))
@@ -63,6 +65,7 @@ def get_role_holders(project_id: int | None, form_id: str | None, role_name: str
 
 
 def post_assignment(project_id: int | None, form_id: str | None, role_name: str, actor_id: int) -> Response:
+    """Give a role here."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
@@ -72,6 +75,7 @@ def post_assignment(project_id: int | None, form_id: str | None, role_name: str,
 
 
 def delete_assignment(project_id: int | None, form_id: str | None, role_name: str, actor_id: int) -> Response:
+    """Take a role back."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
@@ -90,6 +94,7 @@ for _base, _defaults in _BASES:
 @blueprint.get("/projects/<int:project_id>/assignments/forms", defaults={"role_name": None})
 @blueprint.get("/projects/<int:project_id>/assignments/forms/<role_name>")
 def get_form_assignments(project_id: int, role_name: str | None) -> Response:
+    """Roles on single forms of a project."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         find_project(session, project_id)

@@ -9,6 +9,7 @@ from flask import Response, request
 from server import problems
 from server.access.audit_log import LIST_LIMIT, list_audits, read_subjects
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import answer_json, wants_extended, whole_number
 from server.http.parts import parts
 from server.rest import blueprint
@@ -29,7 +30,9 @@ def _time(name: str) -> datetime | None:
 
 
 @blueprint.get("/audits")
+@described(query={"action": "string", "start": "string", "end": "string", "limit": "integer", "offset": "integer"})
 def get_audits() -> Response:
+    """The audit log, newest first."""
     actor = authenticate()
     limit, offset = whole_number("limit"), whole_number("offset")
     with transaction(parts().engine) as session:

@@ -12,6 +12,7 @@ from server.access.actor import Place
 from server.access.site_config import PICTURES, check_settable, read_config, read_public, set_picture, set_value, unset
 from server.http.conditional import with_etag
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.downloads import file_headers
 from server.http.json_answers import answer_json, answer_success, instant
 from server.http.json_body import json_value
@@ -29,7 +30,9 @@ def config_shape(row: SiteConfig) -> dict[str, Any]:
 
 
 @blueprint.post("/config/<key>")
+@described(media=("application/json", "image/png"))
 def post_config(key: str) -> Response:
+    """Set a configuration: JSON values, or a picture's bytes."""
     actor = authenticate()
     actor.require("config.set", Place())
     check_settable(key)
@@ -53,13 +56,16 @@ def _post_picture(actor: Any, key: str) -> Response:
 
 @blueprint.get("/config/public")
 def get_public_config() -> Response:
+    """All that is configured for everyone's eyes."""
     with transaction(parts().engine) as session:
         found = read_public(session)
     return answer_json({row.key: config_shape(row) for row in found})
 
 
 @blueprint.get("/config/public/<key>")
+@described(query={"ts": "string"})
 def get_public_value(key: str) -> Response:
+    """One public configuration."""
     with transaction(parts().engine) as session:
         response = _answer(session, read_config(session, None, key))
     response.headers["Cache-Control"] = "max-age=31536000" if request.args.get("ts") else "no-cache"
@@ -69,6 +75,7 @@ def get_public_value(key: str) -> Response:
 
 @blueprint.get("/config/<key>")
 def get_config(key: str) -> Response:
+    """One configuration."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         return _answer(session, read_config(session, actor, key))
@@ -86,6 +93,7 @@ def _answer(session: Session, row: SiteConfig) -> Response:
 
 @blueprint.delete("/config/<key>")
 def delete_config(key: str) -> Response:
+    """Unset a configuration."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         unset(session, actor, key)

@@ -12,6 +12,7 @@ from server.access.audit import remember_notes
 from server.access.projects import count_project, create_project, delete_project, get_project, list_projects, update_project
 from server.access.users import verbs_on
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success, instant, wants_extended
 from server.http.json_body import flag_of, json_object, text_of
 from server.http.parts import parts
@@ -43,7 +44,9 @@ def _listed(session: Session, actor: Actor, project: Project) -> dict[str, Any]:
 
 
 @blueprint.get("/projects")
+@described(query={"forms": "boolean"})
 def get_projects() -> Response:
+    """Projects."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         return answer_json([_listed(session, actor, project) for project in list_projects(session, actor)])
@@ -62,7 +65,9 @@ def _changes(body: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
 
 
 @blueprint.post("/projects")
+@described(body={"name": "string!", "description": "string", "archived": "boolean"})
 def post_project() -> Response:
+    """A new project."""
     actor, body = authenticate(), json_object()
     actor.require("project.create", Place())
     with transaction(parts().engine, write=True) as session:
@@ -73,6 +78,7 @@ def post_project() -> Response:
 
 @blueprint.get("/projects/<int:project_id>")
 def get_one_project(project_id: int) -> Response:
+    """One project."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         project = get_project(session, actor, project_id)
@@ -82,7 +88,9 @@ def get_one_project(project_id: int) -> Response:
 
 
 @blueprint.patch("/projects/<int:project_id>")
+@described(body={"name": "string", "description": "string", "archived": "boolean"})
 def patch_project(project_id: int) -> Response:
+    """Change a project."""
     actor, body = authenticate(), json_object()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
@@ -93,6 +101,7 @@ def patch_project(project_id: int) -> Response:
 
 @blueprint.delete("/projects/<int:project_id>")
 def remove_project(project_id: int) -> Response:
+    """Delete a project."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())

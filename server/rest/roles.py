@@ -20,12 +20,14 @@ def role_shape(role: Role) -> dict[str, Any]:
 
 @blueprint.get("/roles")
 def get_roles() -> Response:
+    """All roles with their verbs."""
     authenticate()
     return answer_json([role_shape(role) for role in LISTED_ROLES])
 
 
 @blueprint.get("/roles/<name>")
 def get_role(name: str) -> Response:
+    """One role, by number or system name."""
     authenticate()
     return answer_json(role_shape(role_of(name)))
 

@@ -11,6 +11,7 @@ from flask import Response, request
 from server import problems
 from server.access.sessions import NewSession, end_session_by_token, read_session, sign_in
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import answer_json, answer_success, instant
 from server.http.json_body import json_object
 from server.http.key_addresses import key_of_request
@@ -22,7 +23,9 @@ _FOREVER = "9999-12-31T23:59:59.000Z"
 
 
 @blueprint.post("/sessions")
+@described(body={"email": "string!", "password": "string!"})
 def post_session() -> Response:
+    """Sign in."""
     body = json_object()
     email, password = body.get("email"), body.get("password")
     if _is_blank(email) or _is_blank(password):
@@ -66,6 +69,7 @@ def _add_cookies(response: Response, token: str, csrf: str, expires: datetime, *
 
 @blueprint.get("/sessions/restore")
 def get_session() -> Response:
+    """The session that this request came with."""
     actor = authenticate()
     if key_of_request() is not None:
         return answer_json({"createdAt": None, "expiresAt": _FOREVER})
@@ -76,11 +80,13 @@ def get_session() -> Response:
 
 @blueprint.delete("/sessions/current")
 def delete_current_session() -> Response:
+    """Sign out."""
     return _end(None)
 
 
 @blueprint.delete("/sessions/<token>")
 def delete_session(token: str) -> Response:
+    """End a session, or revoke a phone's or public link's token."""
     return _end(token)
 
 

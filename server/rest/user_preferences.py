@@ -9,6 +9,7 @@ from flask import Response
 from server import problems
 from server.access.preferences import remove_preference, set_preference
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import answer_success
 from server.http.json_body import json_object
 from server.http.parts import parts
@@ -30,7 +31,9 @@ def _value() -> Any:
 
 @blueprint.put(_SITE, defaults={"project_id": None})
 @blueprint.put(_PROJECT)
+@described(body={"propertyValue": "any!"})
 def put_preference(project_id: int | None, name: str) -> Response:
+    """Set one's own preference."""
     actor, value = authenticate(), _value()
     with transaction(parts().engine, write=True) as session:
         set_preference(session, actor, project_id, name, value)
@@ -40,6 +43,7 @@ def put_preference(project_id: int | None, name: str) -> Response:
 @blueprint.delete(_SITE, defaults={"project_id": None})
 @blueprint.delete(_PROJECT)
 def delete_preference(project_id: int | None, name: str) -> Response:
+    """Take one's own preference away."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         remove_preference(session, actor, project_id, name)

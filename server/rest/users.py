@@ -25,6 +25,7 @@ from server.access.users import (
     update_user,
 )  # fmt: skip
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success, is_true, wants_extended
 from server.http.json_body import json_object, text_of
 from server.http.parts import parts
@@ -34,7 +35,9 @@ from server.transactions import transaction
 
 
 @blueprint.get("/users")
+@described(query={"q": "string"})
 def get_users() -> Response:
+    """Users; with q, those whose name or e-mail is like it."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         found = list_users(session, actor, query=request.args.get("q"))
@@ -52,7 +55,9 @@ def _password_of(body: dict[str, Any], name: str) -> str | None:
 
 
 @blueprint.post("/users")
+@described(body={"email": "string!", "password": "string", "displayName": "string"})
 def post_user() -> Response:
+    """A new user."""
     actor, body = authenticate(), json_object()
     actor.require("user.create", Place())
     email = text_of(body, "email", most=320, required=True) or ""
@@ -68,6 +73,7 @@ def post_user() -> Response:
 
 @blueprint.get("/users/current")
 def get_current_user() -> Response:
+    """Who signs this request."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         user, row = get_account(session, actor.id)
@@ -79,6 +85,7 @@ def get_current_user() -> Response:
 
 @blueprint.get("/users/<int:user_id>")
 def get_one_user(user_id: int) -> Response:
+    """One user."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         account = get_user(session, actor, user_id)
@@ -86,7 +93,9 @@ def get_one_user(user_id: int) -> Response:
 
 
 @blueprint.patch("/users/<int:user_id>")
+@described(body={"email": "string", "displayName": "string"})
 def patch_user(user_id: int) -> Response:
+    """Change a user's name or e-mail."""
     actor, body = authenticate(), json_object()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
@@ -96,6 +105,7 @@ def patch_user(user_id: int) -> Response:
 
 @blueprint.delete("/users/<int:user_id>")
 def remove_user(user_id: int) -> Response:
+    """Delete a user."""
     actor = authenticate()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
@@ -104,7 +114,9 @@ def remove_user(user_id: int) -> Response:
 
 
 @blueprint.put("/users/<int:user_id>/password")
+@described(body={"old": "string!", "new": "string!"})
 def put_password(user_id: int) -> Response:
+    """A new password, given the old one."""
     actor, body = authenticate(), json_object()
     old, new = _password_of(body, "old"), _password_of(body, "new")
     with transaction(parts().engine, write=True) as session:
@@ -114,7 +126,9 @@ def put_password(user_id: int) -> Response:
 
 
 @blueprint.post("/users/reset/initiate")
+@described(body={"email": "string!"}, query={"invalidate": "boolean"})
 def post_reset() -> Response:
+    """Begin a password reset."""
     invalidate = is_true("invalidate")
     actor, body = authenticate() if invalidate else None, json_object()
     email = text_of(body, "email", most=320, required=True) or ""
@@ -132,7 +146,9 @@ def _begin_reset(session: Any, actor: Actor | None, email: str) -> None:
 
 
 @blueprint.post("/users/reset/verify")
+@described(body={"new": "string!"})
 def post_reset_verify() -> Response:
+    """A new password by a reset token."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         raise problems.authentication_failed()

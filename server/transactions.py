@@ -170,6 +170,16 @@ class Statement:
         return cursor
 
 
+    def by_driver(self, cursor: Any, parameters: Mapping[str, Any], *, postgresql: bool) -> Any:
+        """The driver's cursor after execution, outside any Session."""
+        return cursor.execute(self._postgresql if postgresql else self._sqlite, parameters)
+
+
 def stored_time(session: Session, at: datetime) -> datetime | str:
     """An aware time as a Statement's parameter: on SQLite the text that SQLAlchemy would write, so that both read the same."""
-    return at if session.get_bind().dialect.name == "postgresql" else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return at if session.get_bind().dialect.name == "postgresql" else sqlite_time(at)
+
+
+def sqlite_time(at: datetime) -> str:
+    """An aware time as SQLAlchemy writes it on SQLite."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

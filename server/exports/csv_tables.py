@@ -26,11 +26,15 @@ _NO_POINT = (None, None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table's own columns: `header`, and what fills them from a row's answers. `fields`: the question of each column."""
+    """A table's own columns: `header`, and what fills them from a row's answers. `fields`: the question of each column.
+
+    `names`: the answers' names, where they are all bare and directly in the row.
+    """
 
     header: tuple[str, ...]
     cells: Callable[[Answers], list[Any]]
     fields: tuple[Field, ...]
+    names: tuple[str, ...] | None
 
 
 @dataclass(slots=True)
@@ -78,16 +82,15 @@ def add_rows(answers: Answers, key: str, tables: list[RepeatTable]) -> None:
         found = group.get(table.path[-1]) if group is not None else None
         if found.__class__ is not list:
             continue
-        cells, add, path, inner = table.columns.cells, table.rows.append, f"{key}/{table.key}[", table.inner
-        number = 0
-        for row in found:  # type: ignore[union-attr]
-            number += 1
-            row_key = f"{path}{number}]"
-            made = cells(row)
-            made += (key, row_key)
-            add(made)
-            if inner:
-                add_rows(row, row_key, inner)
+        names, cells, path, inner = table.columns.names, table.columns.cells, f"{key}/{table.key}[", table.inner
+        # Most rows of an export are made here.
+        if names is not None:
+            table.rows += [[*map(row.get, names), key, f"{path}{number}]"] for number, row in enumerate(found, 1)]
+        else:
+            table.rows += [[*cells(row), key, f"{path}{number}]"] for number, row in enumerate(found, 1)]
+        if inner:
+            for number, row in enumerate(found, 1):
+                add_rows(row, f"{path}{number}]", inner)
 
 
 def _columns(group: Group, source: Source, *, group_paths: bool, choices: Choices) -> Columns:
@@ -107,7 +110,9 @@ def _columns(group: Group, source: Source, *, group_paths: bool, choices: Choice
             runs[-1][1].append(asked.name)
         else:
             runs.append((below[:-1], [asked.name]))
-    return Columns(tuple(header), _compiled(runs, [_width(path_run) for path_run in runs], len(header)), tuple(fields))
+    bare = runs[0][1] if len(runs) == 1 and runs[0][0] == () else None
+    names = tuple(bare) if isinstance(bare, list) else None
+    return Columns(tuple(header), _compiled(runs, [_width(run) for run in runs], names), tuple(fields), names)
 
 
 def _questions(group: Group) -> Iterable[Field]:
@@ -165,10 +170,9 @@ def _width(run: tuple[Path, list[str] | Cells]) -> int:
     return len(run[1]) if isinstance(run[1], list) else run[1].width  # type: ignore[attr-defined,no-any-return]
 
 
-def _compiled(runs: list[tuple[Path, list[str] | Cells]], widths: list[int], _total: int) -> Callable[[Answers], list[Any]]:
+def _compiled(runs: list[tuple[Path, list[str] | Cells]], widths: list[int], names: tuple[str, ...] | None) -> Callable[[Answers], list[Any]]:
     """One function for the table: most tables are one run of bare answers, which is a single `map`."""
-    if len(runs) == 1 and runs[0][0] == () and isinstance(runs[0][1], list):
-        names = tuple(runs[0][1])
+    if names is not None:
         return lambda answers: [*map(answers.get, names)]
     steps = [
         (path, tuple(run) if isinstance(run, list) else None, None if isinstance(run, list) else run, getattr(run, "blank", (None,) * width))
@@ -177,7 +181,7 @@ def _compiled(runs: list[tuple[Path, list[str] | Cells]], widths: list[int], _to
 
     def cells(answers: Answers) -> list[Any]:
         made: list[Any] = []
-        for path, names, fill, blank in steps:
+        for path, bare, fill, blank in steps:
             group = answers
             if path:
                 found = answers.get(path[0]) if len(path) == 1 else group_of(answers, path)
@@ -185,7 +189,7 @@ def _compiled(runs: list[tuple[Path, list[str] | Cells]], widths: list[int], _to
                     made += blank
                     continue
                 group = found  # type: ignore[assignment]
-            made += map(group.get, names) if names is not None else fill(group)  # type: ignore[misc]
+            made += map(group.get, bare) if bare is not None else fill(group)  # type: ignore[misc]
         return made
 
     return cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -273,10 +274,8 @@ def _converted(kind: str, value: Literal) -> Any:
         return round(_as_time(value).timestamp() * 1000)
     number = value.value
     if isinstance(number, str):
-        try:
+        with contextlib.suppress(ValueError):
             number = float(number) if len(number) < 40 else number
-        except ValueError:
-            pass
     if isinstance(number, bool) or not isinstance(number, int | float) or number != number:  # noqa: PLR0124 - NaN
         raise problems.unparseable_odata_expression(f"{value.raw[:60]} is no number at {value.at}")
     return number if isinstance(number, float) or -_MAX_INT <= number <= _MAX_INT else float(number)

@@ -251,9 +251,9 @@ class _Parser:
             return node
         if token.kind == "path":
             return self._named()
-        if token.kind in {"text", "instant", "guid", "number"}:
-            return self._literal()
-        self._unexpected()
+        if token.kind not in {"text", "instant", "guid", "number"}:
+            self._unexpected()
+        return self._literal()
 
     def _named(self) -> Node:
         token = self._take()

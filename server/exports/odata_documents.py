@@ -77,7 +77,7 @@ def prepare_table(
 def table_document(export: TableExport, engine: Engine, storage: Storage, footer: Footer) -> Iterator[bytes]:
     """The document in pieces, its rows from one read transaction. Raises: odata_repeat_id_not_found, scan_too_long before the first piece."""
     if export.query.top == 0 and not export.plan.steps:
-        yield b'{"value":[],' + footer(False, None, export.count) + b"}"  # noqa: FBT003 - Footer's first
+        yield b'{"value":[],' + footer(False, None, export.count) + b"}"
         return
     with transaction(engine) as session:
         yield from (_repeat_pieces if export.plan.steps else _submission_pieces)(session, export, storage, footer)
@@ -149,7 +149,7 @@ def submission_document(
     if row is None:
         raise problems.not_found()
     if plan.steps:
-        keyed = _keys_by_step(source, plan, place[1:])
+        keyed = _keys_by_step(plan, place[1:])
         found = list(repeat_rows(plan, row, keyed))
     else:
         made = submission_rows(plan, [row], version_names(session, source), _status_reader(session, source, storage))
@@ -157,7 +157,7 @@ def submission_document(
     return _page_of(found, query, footer)
 
 
-def _keys_by_step(source: Source, plan: TablePlan, place: Sequence[tuple[str, str | None]]) -> list[str | None]:
+def _keys_by_step(plan: TablePlan, place: Sequence[tuple[str, str | None]]) -> list[str | None]:
     keys: list[str | None] = []
     index = 0
     for step in plan.steps:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,8 +104,29 @@ def select_by(
 def read_rows(session: Session, source: Source, selection: Selection) -> Iterator[list[Row]]:
     """The selected submissions in chunks of CHUNK, as they stand in the session's transaction.
 
+    On PostgreSQL the next chunk is fetched meanwhile; not behind one with encrypted answers, whose reader asks the database itself.
     Raises: scan_too_long (the database looked through answers for more than SCAN_SECONDS).
     """
+    chunks = _chunks(session, source, selection)
+    if session.get_bind().dialect.name != "postgresql":
+        # SQLite works in this process: a second thread would only wait for the interpreter.
+        yield from chunks
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        try:
+            waiting = pool.submit(next, chunks, None)
+            while (chunk := waiting.result()) is not None:
+                if all(row.xml is None for row in chunk):
+                    waiting = pool.submit(next, chunks, None)
+                    yield chunk
+                else:
+                    yield chunk
+                    waiting = pool.submit(next, chunks, None)
+        finally:
+            pool.submit(chunks.close).result()
+
+
+def _chunks(session: Session, source: Source, selection: Selection) -> Generator[list[Row], None, None]:
     statement = _paged(session, source, selection, _columns(session.get_bind().dialect.name))
     connection = session.connection()
     with _bounded(session, selection) as patience:
@@ -149,7 +171,7 @@ def selection_etag(session: Session, source: Source, selection: Selection, *also
 def version_names(session: Session, source: Source) -> dict[int, str]:
     """The version that each form version's key stands for."""
     statement = select(FormVersion.id, FormVersion.version).where(FormVersion.form_pk == source.form.id)
-    return {version_id: version for version_id, version in session.execute(statement)}
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def _joined() -> Any:

@@ -15,6 +15,7 @@ from server.access.secrets import new_token
 from server.forms.fields import FormDefinition
 from server.model import EntityList, Form, FormAttachment, FormVersion, Project
 from server.storage import Blob, record_blob
+from server.transactions import new_id
 
 
 def save_draft(
@@ -43,7 +44,8 @@ def save_draft(
     earlier_id = form.draft_version_id or form.current_version_id
     earlier = session.get(FormVersion, earlier_id) if earlier_id else None
     draft = FormVersion(
-        form_pk=form.id, project_id=project_id, version=definition.version, title=definition.title, xform=xform,
+        # A key of its own for ever: what is remembered of a version must never be another's (SQLite gives free numbers again).
+        id=new_id(), form_pk=form.id, project_id=project_id, version=definition.version, title=definition.title, xform=xform,
         md5=hashlib.md5(xform, usedforsecurity=False).hexdigest(), xlsx_sha256=xlsx.sha256 if xlsx else None,
         definition=definition.to_json(), created_by=actor.id or None, created_at=now,
         draft_token=earlier.draft_token if earlier and form.draft_version_id else new_token(),

@@ -14,7 +14,7 @@ from server.access.phones import find_phone_by_token, note_phone_seen
 from server.access.secrets import is_token
 from server.access.sessions import find_session_actor, prove_password
 from server.http.key_addresses import key_of_request
-from server.http.parts import parts
+from server.http.parts import Parts, parts
 from server.transactions import transaction
 
 # In the WSGI environment: the gateway asks with the headers alone, before it reads a large body.
@@ -35,14 +35,18 @@ def phone_by_token(token: str) -> Actor:
 
 
 def note_seen(actor: Actor) -> None:
+    """Staff see when a phone was last here."""
+    if actor.kind == "phone":
+        note_phone(parts(), actor.id)
+
+
+def note_phone(app: Parts, phone_id: int) -> None:
     """Staff see when a phone was last here, to ten minutes: a write at each request would cost more than the request."""
-    if actor.kind != "phone":
-        return
-    seen, now = parts().phones_seen, time.monotonic()
-    if seen.get(actor.id, -_SEEN_SECONDS) + _SEEN_SECONDS <= now:
-        seen[actor.id] = now
-        with transaction(parts().engine, write=True) as session:
-            note_phone_seen(session, actor.id)
+    seen, now = app.phones_seen, time.monotonic()
+    if seen.get(phone_id, -_SEEN_SECONDS) + _SEEN_SECONDS <= now:
+        seen[phone_id] = now
+        with transaction(app.engine, write=True) as session:
+            note_phone_seen(session, phone_id)
 
 
 def phone_or_user() -> Actor:

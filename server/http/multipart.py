@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from flask import Request
-from werkzeug.exceptions import HTTPException
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, Preamble
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from server import problems
 
 XML_PART = "xml_submission_file"
 INCOMPLETE_PART = "*isIncomplete*"
+_CHUNK = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +57,34 @@ def read_parts(request: Request, limits: Limits) -> Iterator[SubmissionParts]:
 
     Raises: unsupported_media_type, unreadable_body (truncated, malformed), too_large, missing_part, invalid_value (a file's name).
     """
+    with read_stream(request.stream, request.headers.get("Content-Type", ""), limits) as parts:
+        yield parts
+
+
+@contextmanager
+def read_stream(stream: IO[bytes], content_type: str, limits: Limits) -> Iterator[SubmissionParts]:
+    """`read_parts` of any stream with its Content-Type."""
     opened: list[IO[bytes]] = []
     try:
-        yield _read(request, limits, opened)
+        yield _read(stream, content_type, limits, opened)
     finally:
-        for stream in opened:
-            stream.close()
+        for file in opened:
+            file.close()
 
 
 class _Spool:
-    def __init__(self, event: File | Field, limits: Limits, opened: list[IO[bytes]]) -> None:
-        self.name = event.name
-        self.file_name = event.filename if isinstance(event, File) else None
-        self.content_type = event.headers.get("Content-Type")
-        self.stream: Any = tempfile.SpooledTemporaryFile(max_size=limits.memory_bytes)  # noqa: SIM115 - closed by read_parts
+    def __init__(self, segment: MultipartSegment, limits: Limits, opened: list[IO[bytes]]) -> None:
+        self.name, self.file_name, self.content_type = segment.name, segment.filename, segment.header("Content-Type")
+        self.stream: Any = tempfile.SpooledTemporaryFile(max_size=limits.memory_bytes)  # noqa: SIM115 - closed by read_stream
         opened.append(self.stream)
         self.sha256, self.md5, self.size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
 
     def write(self, data: bytes) -> None:
         self.stream.write(data)
-        self.sha256.update(data)
-        self.md5.update(data)
         self.size += len(data)
+        if self.name != XML_PART:
+            self.sha256.update(data)
+            self.md5.update(data)
 
     def part(self) -> Part:
         self.stream.seek(0)
@@ -86,30 +92,26 @@ class _Spool:
         return Part(name, self.content_type, self.stream, self.sha256.hexdigest(), self.md5.hexdigest(), self.size)
 
 
-def _read(request: Request, limits: Limits, opened: list[IO[bytes]]) -> SubmissionParts:
-    if request.mimetype != "multipart/form-data":
-        raise problems.unsupported_media_type(request.mimetype or "-")
-    boundary = request.mimetype_params.get("boundary", "")
-    if not boundary or len(boundary) > 200:
+def _read(stream: IO[bytes], content_type: str, limits: Limits, opened: list[IO[bytes]]) -> SubmissionParts:
+    kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data":
+        raise problems.unsupported_media_type(kind or "-")
+    boundary = options.get("boundary", "")
+    if not boundary or len(boundary) > 200 or not boundary.isascii():
         raise problems.unreadable_body("boundary")
     xml: bytes | None = None
     attachments: list[Part] = []
     is_incomplete = False
-    try:
-        for spool in _spools(request, boundary, limits, opened):
-            if spool.name == XML_PART:
-                if spool.size > limits.xml_bytes:
-                    raise problems.too_large(limits.xml_bytes)
-                spool.stream.seek(0)
-                xml = spool.stream.read()
-            elif spool.name == INCOMPLETE_PART:
-                is_incomplete = True
-            elif spool.file_name is not None:
-                attachments.append(_checked(spool.part()))
-    except (ValueError, UnicodeError, HTTPException) as error:
-        if isinstance(error, HTTPException) and error.code == 413:
-            raise problems.too_large(limits.body_bytes) from None
-        raise problems.unreadable_body("multipart") from None
+    for spool in _spools(stream, boundary, limits, opened):
+        if spool.name == XML_PART:
+            if spool.size > limits.xml_bytes:
+                raise problems.too_large(limits.xml_bytes)
+            spool.stream.seek(0)
+            xml = spool.stream.read()
+        elif spool.name == INCOMPLETE_PART:
+            is_incomplete = True
+        elif spool.file_name is not None:
+            attachments.append(_checked(spool.part()))
     if xml is None:
         raise problems.missing_part(XML_PART)
     return SubmissionParts(xml, attachments, is_incomplete)
@@ -124,29 +126,25 @@ def _checked(part: Part) -> Part:
     return part
 
 
-def _spools(request: Request, boundary: str, limits: Limits, opened: list[IO[bytes]]) -> Iterator[_Spool]:
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_form_memory_size=None, max_parts=limits.parts)
-    current: _Spool | None = None
-    total = 0
-    while True:
-        data = request.stream.read(256 * 1024)
-        total += len(data)
-        if total > limits.body_bytes:
-            raise problems.too_large(limits.body_bytes)
-        decoder.receive_data(data or None)
-        event = decoder.next_event()
-        while not isinstance(event, Epilogue | NeedData):
-            if isinstance(event, File | Field):
-                current = _Spool(event, limits, opened)
-            elif isinstance(event, Data) and current is not None:
-                current.write(event.data)
-                if not event.more_data:
-                    yield current
-                    current = None
-            elif not isinstance(event, Preamble | Data):
-                raise problems.unreadable_body("multipart")
-            event = decoder.next_event()
-        if isinstance(event, Epilogue):
-            return
-        if not data:
-            raise problems.unreadable_body("truncated")
+def _spools(stream: IO[bytes], boundary: str, limits: Limits, opened: list[IO[bytes]]) -> Iterator[_Spool]:
+    """The parts, each once it is whole. Raises: unreadable_body, too_large."""
+    total, current = 0, None
+    try:
+        with PushMultipartParser(boundary, max_segment_count=limits.parts, max_header_size=8192) as parser:
+            while not parser.closed:
+                data = stream.read(_CHUNK)
+                total += len(data)
+                if total > limits.body_bytes:
+                    raise problems.too_large(limits.body_bytes)
+                for event in parser.parse(data):
+                    if isinstance(event, MultipartSegment):
+                        current = _Spool(event, limits, opened)
+                    elif event and current is not None:
+                        current.write(event)
+                    elif current is not None:
+                        yield current
+                        current = None
+    except ParserLimitReached:
+        raise problems.unreadable_body("multipart limits") from None
+    except (MultipartError, ValueError, UnicodeError):
+        raise problems.unreadable_body("multipart") from None

@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app, request
@@ -46,8 +47,10 @@ def answer_problem(problem: Problem, request_id: str = "") -> Response:
 
 
 def problem_json(problem: Problem, _request_id: str) -> Response:
-    """ODK Central's error shape."""
-    body = {"message": problem.message(preferred_language(default="en")), "code": float(problem.code), "details": dict(problem.details)}
+    """ODK Central's error shape: `details` only where there are some."""
+    body: dict[str, Any] = {"message": problem.message(preferred_language(default="en")), "code": float(problem.code)}
+    if problem.details:
+        body["details"] = dict(problem.details)
     return Response(orjson.dumps(body), status=problem.status, content_type="application/json; charset=utf-8")
 
 

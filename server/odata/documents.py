@@ -11,6 +11,7 @@ from flask import Response
 from server.exports.odata_documents import Footer, TableQuery, prepare_table, submission_document, table_document
 from server.http.conditional import has_etag
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.parts import parts
 from server.http.streamed import answer_stream
 from server.odata import blueprint
@@ -18,26 +19,39 @@ from server.odata.addresses import keyed_place, next_addresses, service_root, ta
 from server.odata.requests import check_request, table_query
 from server.transactions import transaction
 
+_OPTIONS = {
+    "$top": "integer", "$skip": "integer", "$skiptoken": "string", "$count": "boolean", "$filter": "string", "$orderby": "string",
+    "$search": "string", "$select": "string", "$expand": "string", "$wkt": "boolean",
+}  # fmt: skip
+_ONE = {name: _OPTIONS[name] for name in ("$top", "$skip", "$skiptoken", "$count", "$select", "$expand", "$wkt")}
 JSON = "application/json; charset=utf-8"
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>.svc/Submissions(<path:place>")
+@described(query=_ONE)
 def get_submission(project_id: int, form_id: str, place: str) -> Response:
+    """One submission, or the rows that it has of a repeat."""
     return _one_submission(project_id, form_id, place, is_draft=False)
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/draft.svc/Submissions(<path:place>")
+@described(query=_ONE)
 def get_draft_submission(project_id: int, form_id: str, place: str) -> Response:
+    """One of the draft's submissions, or the rows that it has of a repeat."""
     return _one_submission(project_id, form_id, place, is_draft=True)
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>.svc/<table>")
+@described(query=_OPTIONS)
 def get_table(project_id: int, form_id: str, table: str) -> Response:
+    """A table: `Submissions`, or a repeat's as the service document names it."""
     return _table(project_id, form_id, table, is_draft=False)
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/draft.svc/<table>")
+@described(query=_OPTIONS)
 def get_draft_table(project_id: int, form_id: str, table: str) -> Response:
+    """A table of the draft's submissions."""
     return _table(project_id, form_id, table, is_draft=True)
 
 

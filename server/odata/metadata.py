@@ -31,7 +31,7 @@ def edmx(form_id: str, fields: Sequence[Field]) -> bytes:
         '<edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">',
         "  <edmx:DataServices>",
         *_indented(4, _system_schema()),
-        f"    <Schema xmlns=\"http://docs.oasis-open.org/odata/ns/edm\" Namespace={quoteattr(namespace)}>",
+        f'    <Schema xmlns="http://docs.oasis-open.org/odata/ns/edm" Namespace={quoteattr(namespace)}>',
         *_indented(6, _entity("Submissions", _properties(root, namespace), key_above=None)),
     ]
     for repeat in repeats:

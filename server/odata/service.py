@@ -8,6 +8,7 @@ from flask import Response, request
 from server.exports.sources import open_source
 from server.exports.tables import odata_path
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.parts import parts
 from server.http.problem_answers import answer_problem
 from server.odata import blueprint
@@ -23,21 +24,27 @@ _XML = "text/xml; charset=utf-8"
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>.svc")
 def get_service(project_id: int, form_id: str) -> Response:
+    """The tables of a form."""
     return _service(project_id, form_id, is_draft=False)
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/draft.svc")
 def get_draft_service(project_id: int, form_id: str) -> Response:
+    """The tables of a form's draft."""
     return _service(project_id, form_id, is_draft=True)
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>.svc/$metadata")
+@described(answers="application/xml")
 def get_metadata(project_id: int, form_id: str) -> Response:
+    """The types of a form's tables (CSDL XML)."""
     return _metadata(project_id, form_id, is_draft=False)
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/draft.svc/$metadata")
+@described(answers="application/xml")
 def get_draft_metadata(project_id: int, form_id: str) -> Response:
+    """The types of a draft's tables (CSDL XML)."""
     return _metadata(project_id, form_id, is_draft=True)
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, request
 
 from server.access.actor import NOBODY, Actor
 from server.http.credentials import ONLY_AUTHENTICATE, sender
 from server.http.languages import preferred_language
-from server.http.multipart import Limits, SubmissionParts, read_parts
+from server.http.multipart import Limits, Part, SubmissionParts, read_parts
 from server.http.parts import parts
 from server.openrosa import blueprint
 from server.openrosa.answers import message_xml, with_openrosa_headers
+from server.storage import Storage
 from server.submissions.envelope import read_envelope
 from server.submissions.receive import Arrival, Received, Sending, SentFile, receive_submission
 from server.transactions import transaction
 
-_THANKS = {
+THANKS = {
     Arrival.NEW: ("已收到，谢谢。", "Received, thank you."),
     Arrival.RESEND: ("此前已收到，没有重复。", "Already received; nothing was duplicated."),
     Arrival.EDIT: ("修改已收到，谢谢。", "Your edit was received, thank you."),
@@ -43,20 +46,25 @@ def receive(actor: Actor, project_id: int, *, draft_token: str | None = None) ->
 
 
 def _sending(sent: SubmissionParts, draft_token: str | None) -> Sending:
-    storage = parts().storage
-    files = [
+    files = keep_files(parts().storage, sent.attachments)
+    return Sending(files, bounded(request.args.get("deviceID")), bounded(request.user_agent.string), sent.is_incomplete, draft_token)
+
+
+def keep_files(storage: Storage, attachments: Sequence[Part]) -> list[SentFile]:
+    """Each file is durable in the store, or rides in its blob while the store is away."""
+    return [
         SentFile(part.name, part.content_type, storage.keep(part.stream, sha256=part.sha256, md5=part.md5, size_bytes=part.size_bytes))
-        for part in sent.attachments
+        for part in attachments
     ]
-    return Sending(files, _bounded(request.args.get("deviceID")), _bounded(request.user_agent.string), sent.is_incomplete, draft_token)
 
 
-def _bounded(text: str | None) -> str | None:
+def bounded(text: str | None) -> str | None:
+    """What a client says of itself, as 255 printable characters at most."""
     return "".join(c for c in text if c.isprintable())[:255] or None if text else None
 
 
 def _accepted(received: Received) -> Response:
-    zh, en = _THANKS[received.arrival]
+    zh, en = THANKS[received.arrival]
     return message_xml(zh if preferred_language() == "zh" else en, 201, "submit_success")
 
 

@@ -11,7 +11,7 @@ def not_found() -> Problem:
     return Problem(
         "404.1",
         "找不到您要的内容，可能已被移动或删除。请返回上一页，或联系管理员。",
-        "Could not find the resource you were looking for. It may have been moved or deleted.",
+        "Could not find the resource you were looking for.",
     )
 
 

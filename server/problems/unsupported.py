@@ -27,7 +27,7 @@ def odata_repeat_id_not_found() -> Problem:
     return Problem(
         "400.34",
         "$skiptoken 所指的记录不存在。请从头读取。",
-        "Record associated with the provided $skiptoken not found. Read from the start.",
+        "Record associated with the provided $skiptoken not found.",
     )
 
 

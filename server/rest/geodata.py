@@ -7,6 +7,7 @@ from flask import Response, request
 from server.exports.geojson import geojson_pieces, prepare_geojson, version_geojson
 from server.http.conditional import has_etag
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.json_answers import answer_json, is_true
 from server.http.parts import parts
 from server.http.streamed import answer_stream
@@ -22,7 +23,9 @@ def _field_paths() -> list[str]:
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/submissions.geojson")
+@described(query={"$filter": "string", "fieldpath": "string", "limit": "integer", "answers": "boolean"}, answers="application/json")
 def get_submissions_geojson(project_id: int, form_id: str) -> Response:
+    """The submissions' places as GeoJSON; with `answers` their answers are the properties."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         export = prepare_geojson(
@@ -35,7 +38,9 @@ def get_submissions_geojson(project_id: int, form_id: str) -> Response:
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/submissions/<instance_id>.geojson")
+@described(query={"fieldpath": "string"}, answers="application/json")
 def get_submission_geojson(project_id: int, form_id: str, instance_id: str) -> Response:
+    """One submission's places as GeoJSON."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         found = version_geojson(session, actor, project_id, form_id, root_id=instance_id, version_id=None, field_paths=_field_paths())
@@ -43,7 +48,9 @@ def get_submission_geojson(project_id: int, form_id: str, instance_id: str) -> R
 
 
 @blueprint.get("/projects/<int:project_id>/forms/<form_id>/submissions/<root_id>/versions/<instance_id>.geojson")
+@described(query={"fieldpath": "string"}, answers="application/json")
 def get_version_geojson(project_id: int, form_id: str, root_id: str, instance_id: str) -> Response:
+    """The places of one version of a submission."""
     actor = authenticate()
     with transaction(parts().engine) as session:
         found = version_geojson(session, actor, project_id, form_id, root_id=root_id, version_id=instance_id, field_paths=_field_paths())

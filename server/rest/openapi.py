@@ -21,7 +21,7 @@ _PROBLEM = {
 }
 _SCHEMAS = {
     "Problem": {
-        "type": "object", "required": ["message", "code", "details"],
+        "type": "object", "required": ["message", "code"],
         "properties": {"message": {"type": "string"}, "code": {"type": "number"}, "details": {"type": ["object", "null"]}},
     },
 }  # fmt: skip

@@ -2,39 +2,86 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
 
 from server.exports.csv_files import csv_zip, prepare_csv, record_export, root_csv
+from server.exports.geopackage import geopackage_pieces
+from server.exports.xlsx import xlsx_pieces
 from server.http.conditional import has_etag
 from server.http.credentials import authenticate
+from server.http.described import described
 from server.http.downloads import file_headers
+from server.http.languages import preferred_language
 from server.http.parts import parts
 from server.http.streamed import answer_stream
 from server.rest import blueprint
 from server.rest.export_options import csv_options, is_false, passphrases, with_weak_etag
 from server.transactions import transaction
 
+_CSV_OPTIONS = {
+    "$filter": "string", "groupPaths": "boolean", "deletedFields": "boolean", "splitSelectMultiples": "boolean", "bom": "boolean",
+}  # fmt: skip
+_BODIES = ("application/x-www-form-urlencoded", "application/json")
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_GPKG = "application/geopackage+sqlite3"
 _FORM = "/projects/<int:project_id>/forms/<form_id>"
 
 
 @blueprint.route(f"{_FORM}/submissions.csv", methods=["GET", "POST"])
+@described(query=_CSV_OPTIONS, media=_BODIES, answers="text/csv")
 def get_submissions_csv(project_id: int, form_id: str) -> Response:
+    """The submissions' own table as CSV, in ODK Central's columns. Passphrases by key id open encrypted ones; `bom` is for spreadsheets."""
     return _csv(project_id, form_id, is_draft=False)
 
 
 @blueprint.route(f"{_FORM}/draft/submissions.csv", methods=["GET", "POST"])
+@described(query=_CSV_OPTIONS, media=_BODIES, answers="text/csv")
 def get_draft_submissions_csv(project_id: int, form_id: str) -> Response:
+    """The draft's submissions as CSV."""
     return _csv(project_id, form_id, is_draft=True)
 
 
 @blueprint.route(f"{_FORM}/submissions.csv.zip", methods=["GET", "POST"])
+@described(query={**_CSV_OPTIONS, "attachments": "boolean"}, media=_BODIES, answers="application/zip")
 def get_submissions_zip(project_id: int, form_id: str) -> Response:
+    """All tables as CSV, with the submissions' files and what phones logged unless `attachments` is false."""
     return _zip(project_id, form_id, is_draft=False)
 
 
 @blueprint.route(f"{_FORM}/draft/submissions.csv.zip", methods=["GET", "POST"])
+@described(query={**_CSV_OPTIONS, "attachments": "boolean"}, media=_BODIES, answers="application/zip")
 def get_draft_submissions_zip(project_id: int, form_id: str) -> Response:
+    """All tables of the draft's submissions."""
     return _zip(project_id, form_id, is_draft=True)
+
+
+@blueprint.get(f"{_FORM}/submissions.xlsx")
+@described(query={"$filter": "string", "deletedFields": "boolean", "language": "string"}, answers=_XLSX)
+def get_submissions_xlsx(project_id: int, form_id: str) -> Response:
+    """A workbook with labels in one language: zh, en, or a language as the form names it."""
+    actor, options = authenticate(), csv_options()
+    language = request.args.get("language", "")[:100] or preferred_language()
+    with transaction(parts().engine) as session:
+        export = prepare_csv(session, actor, project_id, form_id, options=options, passphrases={})
+    response = answer_stream(xlsx_pieces(export, parts().engine, parts().storage, language=language), _XLSX)
+    with transaction(parts().engine, write=True) as session:
+        record_export(session, export.source)
+    file_headers(response, f"{export.file_name}.xlsx", content_type=_XLSX)
+    return response
+
+
+@blueprint.get(f"{_FORM}/submissions.gpkg")
+@described(query={"$filter": "string", "deletedFields": "boolean"}, answers=_GPKG)
+def get_submissions_gpkg(project_id: int, form_id: str) -> Response:
+    """A GeoPackage with a layer for each question about a place."""
+    actor, options = authenticate(), csv_options()
+    with transaction(parts().engine) as session:
+        export = prepare_csv(session, actor, project_id, form_id, options=options, passphrases={})
+    response = answer_stream(geopackage_pieces(export, parts().engine), _GPKG)
+    with transaction(parts().engine, write=True) as session:
+        record_export(session, export.source)
+    file_headers(response, f"{export.file_name}.gpkg", content_type=_GPKG)
+    return response
 
 
 def _csv(project_id: int, form_id: str, *, is_draft: bool) -> Response:

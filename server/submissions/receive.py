@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Table, exists, select, update
+from sqlalchemy import Connection, Table, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor, Place
 from server.access.audit import record_audit
+from server.access.roles import ROLES
 from server.changes import record_change
 from server.entities.apply import apply_changes
 from server.forms.definitions import form_definition
 from server.forms.fields import FormDefinition
 from server.model import Attachment, Form, Submission, SubmissionVersion
 from server.storage import Blob, record_blob
-from server.submissions.answers import Shape, carry_repeat_keys, file_names, read_answers, shape_of
+from server.submissions.answers import Shape, carry_repeat_keys, file_names, read_answers
 from server.submissions.entity_changes import read_entity_changes
 from server.submissions.envelope import Envelope
+from server.submissions.known_forms import remember_form, shape_for
 from server.submissions.rows import insert_submission, insert_version
 from server.transactions import Statement, new_id
 
@@ -68,16 +69,16 @@ class Received:
     instance_id: str
 
 
-# By engine and form version, which never changes: two apps with two databases live in one process.
-_shapes: WeakKeyDictionary[Engine, dict[int, Shape]] = WeakKeyDictionary()
-_MOST_SHAPES = 500
 _SUBMISSIONS: Table = Submission.__table__  # type: ignore[assignment]
 _VERSIONS: Table = SubmissionVersion.__table__  # type: ignore[assignment]
 _ATTACHMENTS: Table = Attachment.__table__  # type: ignore[assignment]
 
+# The roles that may send, as a list in SQL.
+SENDERS = ", ".join(f"'{name}'" for name, verbs in sorted(ROLES.items()) if "submission.create" in verbs)
 _FORM = (
     "SELECT forms.id, forms.state, form_versions.id, (SELECT revoked_at IS NULL FROM phones WHERE actor_id = :actor_id),"
-    " EXISTS (SELECT 1 FROM assignments WHERE actor_id = :actor_id AND project_id = :project_id AND (form_id IS NULL OR form_id = forms.id))"
+    " EXISTS (SELECT 1 FROM assignments WHERE actor_id = :actor_id AND project_id = :project_id AND role IN (" + SENDERS + ")"
+    " AND (form_id IS NULL OR form_id = forms.id))"
     " FROM forms JOIN form_versions ON form_versions.{link}"
     " WHERE forms.project_id = :project_id AND forms.form_id = :form_id AND forms.deleted_at IS NULL AND form_versions.{which}"
 )
@@ -107,21 +108,14 @@ def receive_submission(session: Session, actor: Actor, project_id: int, envelope
             actor.require("submission.create", Place(project_id, form.id))
         if form.state == "closed":
             raise problems.form_not_accepting()
-    definition = form_definition(session, form.version_id)
+    definition, engine = form_definition(session, form.version_id), session.connection().engine
     version = _Version(project_id, form.id, form.version_id, sending.draft_token is not None, actor, envelope, xml, sending, definition,
-                       _shape(session, form.version_id, definition))  # fmt: skip
+                       shape_for(engine, form.version_id, definition))  # fmt: skip
+    if not version.is_draft:
+        remember_form(engine, project_id, envelope.form_id, envelope.version, form_pk=form.id, form_version_id=form.version_id)
     if envelope.deprecated_id and envelope.deprecated_id != envelope.instance_id:
         return _receive_edit(session, version, envelope.deprecated_id)
     return _receive_new(session, version)
-
-
-def _shape(session: Session, form_version_id: int, definition: FormDefinition) -> Shape:
-    known = _shapes.setdefault(session.connection().engine, {})
-    if form_version_id not in known:
-        if len(known) >= _MOST_SHAPES:
-            known.clear()
-        known[form_version_id] = shape_of(definition)
-    return known[form_version_id]
 
 
 def _find_form_version(session: Session, actor: Actor, project_id: int, envelope: Envelope, token: str | None) -> _FoundForm:
@@ -177,10 +171,14 @@ class _Version:
 
     def division(self) -> str:
         """The form's own `division` question, else that of the entity it changes, else the phone's; "" if none says."""
-        answer = self.answers.get("division")
-        if isinstance(answer, str | int) and str(answer).isascii() and str(answer).isdigit() and len(str(answer)) <= 12:
-            return str(answer)
-        return self.actor.division or ""
+        return division_of(self.answers) or self.actor.division or ""
+
+
+def division_of(answers: dict[str, Any]) -> str | None:
+    """What the form's top-level question `division` says, if it is a division's code."""
+    answer = answers.get("division")
+    text = str(answer) if isinstance(answer, str | int) else ""
+    return text if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 def _insert_once(connection: Connection, table: Table) -> Any:

@@ -23,6 +23,7 @@ from sqlalchemy import select
 from server.access.accounts import assign_role, create_user
 from server.access.actor import system_actor
 from server.app import create_app
+from server.forms.definitions import forget_definitions
 from server.forms.drafts import save_draft
 from server.forms.fields import read_form_definition
 from server.forms.publish import publish_draft
@@ -30,6 +31,7 @@ from server.model import ActorRow, Project
 from server.model.revision import prepare_schema
 from server.serving import Gateway
 from server.settings import Settings
+from server.submissions.known_forms import forget_forms
 from server.transactions import open_engine, transaction
 
 PEOPLE = ("Alice", "Bob", "Chelsea")
@@ -106,11 +108,8 @@ class Resetting:
         parts: Any = self.app.extensions["minqing"]
         for name in ("phones_seen", "known_phones"):
             getattr(parts, name).clear()
-        from server.forms import definitions
-        from server.submissions import receive
-
-        for known in (definitions._known, receive._shapes):
-            known.clear()
+        forget_definitions(self.engine)
+        forget_forms(self.engine)
         return Response(status=200)
 
 

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import server.cli
+from server.openrosa import arrivals
 from server.openrosa import submission as submission_views
 from server.serving import Gateway, gateway
+from server.submissions.arrive import Arrived, arrive
+from server.submissions.known_forms import known_form
 from server.transactions import transaction
 
 
 def hasty_gateway() -> Gateway:
-    """The gateway over views whose write transactions commit 300 ms after the answer."""
+    """The gateway over views, and a short way, whose writes commit 300 ms after the answer."""
 
     @contextmanager
     def answer_first(engine: Any, *, write: bool = False) -> Iterator[Any]:
@@ -40,7 +43,15 @@ def hasty_gateway() -> Gateway:
         finally:
             answered.set()
 
+    def arrive_late(*arrival: Any) -> Arrived | None:
+        _writer, engine, project_id, _token, envelope, *_rest = arrival
+        if known_form(engine, project_id, envelope.form_id, envelope.version) is None:
+            return None
+        threading.Timer(0.3, lambda: arrive(*arrival)).start()
+        return Arrived(submitter_id=0)
+
     submission_views.transaction = answer_first
+    arrivals.arrive = arrive_late
     return gateway()
 
 

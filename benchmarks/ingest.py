@@ -111,6 +111,7 @@ def main() -> None:
             _drained(settings)
             for connections in map(int, given.connections.split(",")):
                 cpu = server.cpu_seconds() + _postgres_cpu(given.postgres_pid)
+                before = {pid: process_cpu_seconds(pid) for pid in server.processes()}
                 start = time.monotonic()
                 times = sorted(asyncio.run(_load(server.port, server.phone_path, connections, given.seconds, photo)))
                 rate = len(times) / (time.monotonic() - start)
@@ -123,6 +124,7 @@ def main() -> None:
                     f" ({CENTRAL_CPU_MS / spent:.1f} x less)  drained in {drain:.1f} s",
                     flush=True,
                 )
+                print("    ms by process:", {pid: round((process_cpu_seconds(pid) - then) * 1000 / len(times), 2) for pid, then in before.items()})
             print("resident MB by process:", {pid: round(mb) for pid, mb in server.memory_mb().items()})
         print(f"the database alone, one writer: {_commit_rate(settings):.0f} commits/s")
 

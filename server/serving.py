@@ -47,7 +47,7 @@ class ClientGone(Exception):
 class Gateway:
     """An ASGI application around a WSGI one. Phones' uploads have threads of their own, which no export can take."""
 
-    def __init__(self, app: Flask, *, max_body_bytes: int, threads: int = 4) -> None:
+    def __init__(self, app: Flask, *, max_body_bytes: int, threads: int = 8) -> None:
         self._app, self._max_body_bytes = app, max_body_bytes
         self._desk = ArrivalDesk(app.extensions["minqing"])
         self._phones = ThreadPoolExecutor(threads, thread_name_prefix="phones")

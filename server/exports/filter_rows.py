@@ -84,13 +84,16 @@ class RowTester:
 
         def test(row: dict[str, Any]) -> bool:
             first, second = convert(left(row)), convert(right(row))
-            return first is not None and second is not None and bool(compare(first, second))
+            try:
+                return first is not None and second is not None and bool(compare(first, second))
+            except TypeError:
+                return False
 
         return test
 
     def _value(self, node: Node) -> tuple[Value, str]:
         if isinstance(node, Literal):
-            fixed = node.value if isinstance(node.value, str | None | bool) else node.value
+            fixed = node.value
             return (lambda _row: fixed), "literal"
         if isinstance(node, Property):
             found = self._fields.get(node.path)

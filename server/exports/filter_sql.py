@@ -57,6 +57,14 @@ def plain_name(path: str) -> str:
     return path.removeprefix(_ROOT)
 
 
+def search_term(text: str) -> str:
+    """What `$search` looks for, without the quotes of a phrase. Raises: unparseable_odata_expression (too long, empty)."""
+    wanted = text.strip().strip('"').strip()
+    if not wanted or len(wanted) > MOST_SEARCH or "\x00" in wanted or any(0xD800 <= ord(c) < 0xE000 for c in wanted):
+        raise problems.unparseable_odata_expression(f"$search takes 1 to {MOST_SEARCH} characters")
+    return wanted
+
+
 class SqlWriter:
     """Writes conditions for one form's submissions.
 
@@ -104,10 +112,7 @@ class SqlWriter:
 
     def search(self, term: str) -> ColumnElement[bool]:
         """`$search`: some answer contains the term. Raises: unparseable_odata_expression (too long, empty)."""
-        wanted = term.strip().strip('"').strip()
-        if not wanted or len(wanted) > MOST_SEARCH or "\x00" in wanted or any(0xD800 <= ord(c) < 0xE000 for c in wanted):
-            raise problems.unparseable_odata_expression(f"$search takes 1 to {MOST_SEARCH} characters")
-        return json_paths.some_answer_contains(self._dialect, wanted, {name.rpartition("/")[2] for name in self._hidden})
+        return json_paths.some_answer_contains(self._dialect, search_term(term), {name.rpartition("/")[2] for name in self._hidden})
 
     def _property(self, path: str, at: int | None) -> Typed:
         name = plain_name(path)

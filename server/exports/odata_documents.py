@@ -14,9 +14,13 @@ from server import problems
 from server.access.actor import Actor
 from server.exports.decrypt import Decryptor
 from server.exports.encrypted_rows import EncryptedRows
-from server.exports.odata_rows import TablePlan, plan_table, repeat_rows, submission_rows
+from server.exports.filter_rows import RowTester, searching, split_filter
+from server.exports.filter_sql import search_term
+from server.exports.filter_syntax import parse_filter
+from server.exports.odata_rows import TablePlan, plan_table, repeat_rows, submission_rows, table_steps
 from server.exports.rows import Row, Selection, count_rows, find_row, read_rows, select_by, selection_etag, version_names
 from server.exports.sources import Source, open_source
+from server.exports.tables import question_paths
 from server.storage import Storage
 from server.transactions import transaction
 
@@ -59,7 +63,10 @@ def prepare_table(
     source = open_source(session, actor, project_id, form_id, is_draft=is_draft)
     plan = plan_table(source, table, expand=query.expand, wkt=query.wkt, select=query.select)
     is_repeat = bool(plan.steps)
-    selection = select_by(session, source, filter_text=query.filter_text, search=query.search, is_repeat=is_repeat)
+    if is_repeat:
+        plan, selection = _of_repeat(session, source, plan, table, query)
+    else:
+        selection = select_by(session, source, filter_text=query.filter_text, search=query.search)
     if query.order_text:
         selection = replace(selection, order=select_by(session, source, order_text=query.order_text).order, is_scan=True)
     if is_repeat:
@@ -72,6 +79,19 @@ def prepare_table(
     limit = None if query.top is None else query.top + 1
     selection = replace(selection, limit=limit, offset=query.skip, skip_after=query.after)
     return TableExport(source, plan, selection, query, selection_etag(session, source, selection, count, repr(query)), count)
+
+
+def _of_repeat(session: Session, source: Source, plan: TablePlan, table: Sequence[str], query: TableQuery) -> tuple[TablePlan, Selection]:
+    """The submissions to look into, and which of their rows are wanted: `$filter` and `$search` ask both."""
+    node = parse_filter(query.filter_text) if query.filter_text is not None else None
+    of_root, of_row = split_filter(node) if node is not None else (None, None)
+    selection = select_by(session, source, node=of_root, search=query.search, is_repeat=True)
+    path, _steps = table_steps(source, table)
+    fields, hidden = question_paths(source.fields, source.hidden, path)
+    tests = [RowTester(fields, hidden).test(of_row)] if of_row is not None else []
+    if query.search is not None:
+        tests.append(searching(search_term(query.search), {name[-1] for name in source.hidden}))
+    return (replace(plan, keeps=lambda row: all(test(row) for test in tests)) if tests else plan), selection
 
 
 def table_document(export: TableExport, engine: Engine, storage: Storage, footer: Footer) -> Iterator[bytes]:

@@ -41,7 +41,8 @@ class Step:
 class TablePlan:
     """One table of a form. `steps` lead to it from the submission (none: the submissions' own).
 
-    `parent_key`: the property with the key of the row above. `system`: which __system properties are shown.
+    `parent_key`: the property with the key of the row above. `system`: which __system properties are shown. `keeps`: which of a
+    repeat's rows are wanted, all if None.
     """
 
     steps: tuple[Step, ...]
@@ -50,6 +51,7 @@ class TablePlan:
     shows_id: bool = True
     shows_parent: bool = True
     system: frozenset[str] = field(default=frozenset(SYSTEM))
+    keeps: Callable[[Answers], bool] | None = None
 
 
 def table_steps(source: Source, table: Sequence[str]) -> tuple[Path, tuple[Step, ...]]:
@@ -232,13 +234,15 @@ def _below(
         return
     link, is_last = f"{here}/{step.link}", depth == len(plan.steps) - 1
     only = wanted[depth] if depth < len(wanted) else None
-    make, parent_key, shows_id = plan.make, plan.parent_key if plan.shows_parent else None, plan.shows_id
+    make, parent_key, shows_id, keeps = plan.make, plan.parent_key if plan.shows_parent else None, plan.shows_id, plan.keeps
     for row in rows:
         key = row["__id"]
         if only is not None and key != only:
             continue
         if not is_last:
             yield from _below(plan, row, f"{link}('{key}')", key, depth + 1, wanted)
+            continue
+        if keeps is not None and not keeps(row):
             continue
         made = make(row, f"{link}('{key}')")
         if shows_id:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.access.actor import visible
 from server.exports.filter_sql import DELETED_AT, SqlWriter, plain_name
-from server.exports.filter_syntax import parse_filter, properties_of
+from server.exports.filter_syntax import Node, parse_filter, properties_of
 from server.exports.sources import Source
 from server.exports.tables import question_paths
 from server.model import ActorRow, Attachment, FormVersion, Submission, SubmissionVersion
@@ -82,15 +82,16 @@ class Selection:
 
 
 def select_by(
-    session: Session, source: Source, *, filter_text: str | None = None, order_text: str | None = None, search: str | None = None,
+    session: Session, source: Source, *, filter_text: str | None = None, node: Node | None = None, order_text: str | None = None, search: str | None = None,
     limit: int | None = None, offset: int = 0, skip_after: str | None = None, is_repeat: bool = False,
 ) -> Selection:  # fmt: skip
-    """A selection by OData's options. Raises: those of filter_syntax and filter_sql."""
+    """A selection by OData's options; `node` is a filter that was parsed already. Raises: those of filter_syntax and filter_sql."""
     paths, hidden = question_paths(source.fields, source.hidden)
     writer = SqlWriter(session.get_bind().dialect.name, paths, hidden=hidden, is_repeat=is_repeat)
     conditions, names = [], set()
     if filter_text is not None:
         node = parse_filter(filter_text)
+    if node is not None:
         names = {plain_name(found.path) for found in properties_of(node)}
         conditions.append(writer.condition(node))
     if search is not None:

@@ -93,14 +93,16 @@ def repeats_in_order(fields: Sequence[Field], root: Group) -> list[Repeat]:
     return [by_path[one.path] for one in fields if one.kind == "repeat" and one.path in by_path]
 
 
-def question_paths(fields: Sequence[Field], hidden: Collection[Path]) -> tuple[dict[str, tuple[Path, str]], set[str]]:
-    """OData path -> (path, kind) of the questions outside repeats; and the OData paths of the hidden ones."""
-    repeats = [one.path for one in fields if one.kind == "repeat"]
+def question_paths(fields: Sequence[Field], hidden: Collection[Path], table: Path = ()) -> tuple[dict[str, tuple[Path, str]], set[str]]:
+    """OData path -> (path, kind) of the questions of one table, below its row; and the OData paths of the hidden ones."""
+    start = len(table)
+    repeats = [one.path for one in fields if one.kind == "repeat" and len(one.path) > start]
     found: dict[str, tuple[Path, str]] = {}
     for one in fields:
-        if one.kind not in {"structure", "repeat"} and not any(one.path[: len(path)] == path for path in repeats):
-            found.setdefault("/".join(odata_path(one.path)), (one.path, one.kind))
-    return found, {"/".join(odata_path(path)) for path in hidden}
+        is_here = one.path[:start] == table and len(one.path) > start and one.kind not in {"structure", "repeat"}
+        if is_here and not any(one.path[: len(path)] == path for path in repeats):
+            found.setdefault("/".join(odata_path(one.path[start:])), (one.path[start:], one.kind))
+    return found, {"/".join(odata_path(path[start:])) for path in hidden if path[:start] == table}
 
 
 def group_of(answers: dict[str, Any], path: Path) -> dict[str, Any] | None:

@@ -119,7 +119,7 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--central", type=Path, required=True)
     given = options.parse_args()
-    settings = Settings(data=given.data, secret_key="conformance", password_rounds=1)
+    settings = Settings(data=given.data, secret_key="conformance", password_rounds=1, base_url="http://localhost:8989")
     served = Resetting(settings, given.central)
     gateway = Gateway(served.app, max_body_bytes=settings.max_body_bytes)
     import asyncio

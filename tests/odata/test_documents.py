@@ -117,6 +117,27 @@ def test_search_looks_through_answers_at_any_depth(four):
     assert {row["__id"] for row in four.rows("Submissions", _search="30", _filter="people gt 1")} == {"c"}
 
 
+def test_rows_of_a_repeat_are_filtered_and_searched_too(house):
+    house.publish(HOUSEHOLD)
+    phone = house.new_phone()
+    phone.send(a_household("a", people="2", members=a_member("甲", 40, ("yak",)) + a_member("乙", 8)))
+    phone.send(a_household("b", people="5", members=a_member("丙", 41) + a_member("乙", "")))
+    program = Program(house)
+
+    def found(expression: str, table: str = "Submissions.home.members") -> list[str]:
+        return [row.get("name") or row["kind"] for row in program.rows(table, _filter=expression)]
+
+    assert found("age gt 8") == ["丙", "甲"]
+    assert found("age eq null") == ["乙"] and found("not age gt 8") == ["乙", "乙"]
+    assert found("age gt 8 and $root/Submissions/people lt 3") == ["甲"]
+    assert found("name in ('甲','丙') and length(name) eq 1") == ["丙", "甲"]
+    assert found("contains(kind,'ak')", "Submissions.home.members.animals") == ["yak"]
+    assert [row["name"] for row in program.rows("Submissions.home.members", _search="YAK")] == ["甲"]
+    assert program.get(".svc/Submissions.home.members", _filter="age gt 8 or $root/Submissions/people lt 3").json["code"] == 501.4
+    assert program.get(".svc/Submissions.home.members", _filter="__system/reviewState eq 'rejected'").json["details"] == {"at": 0, "text": "__system/reviewState"}
+    assert program.get(".svc/Submissions.home.members", _filter="age gt 8", _top="1", _count="true").json["@odata.count"] == 2
+
+
 HOSTILE = [
     "(" * 20_000 + "a" + ")" * 20_000, "(" * 100, "not " * 5000 + "true", "a" * 15_999, "'", "__id eq", "__id eq 'x", "__id eq '\x00'", "\ud800",
     " or ".join(["people eq 1"] * 2000), "people eq 1e999", "people eq " + "9" * 400, "people eq 'x'", "__system/submissionDate gt 'yesterday'",

@@ -18,6 +18,7 @@ from server.access.actor import Actor, Grant, Place
 from server.access.audit import record_audit
 from server.access.secrets import Secrets, new_password, new_token
 from server.model import ActorRow, Assignment, Phone, Project, PublicLink, Submission
+from server.transactions import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,13 @@ _BY_TOKEN = (
     .join(Phone, Phone.actor_id == ActorRow.id)
     .where(Phone.revoked_at.is_(None), ActorRow.deleted_at.is_(None))
 )
-_LINK_BY_TOKEN = (
-    select(ActorRow.id, ActorRow.display_name, ActorRow.division, PublicLink.project_id)
-    .join(PublicLink, PublicLink.actor_id == ActorRow.id)
-    .where(PublicLink.revoked_at.is_(None), ActorRow.deleted_at.is_(None))
+# Asked at each request of a phone: one statement by the driver alone, a row for each of its assignments.
+_HOLDER = (
+    "SELECT actors.id, actors.display_name, actors.division, assignments.role, assignments.project_id, assignments.form_id"
+    " FROM {table} JOIN actors ON actors.id = {table}.actor_id LEFT JOIN assignments ON assignments.actor_id = actors.id"
+    " WHERE {table}.token_key = :key AND {table}.revoked_at IS NULL AND actors.deleted_at IS NULL LIMIT 2000"
 )
+_HOLDERS = {"phone": Statement(_HOLDER.format(table="phones")), "public_link": Statement(_HOLDER.format(table="public_links"))}
 
 
 def _grants(session: Session, actor_id: int) -> tuple[Grant, ...]:
@@ -188,18 +191,15 @@ def _grants(session: Session, actor_id: int) -> tuple[Grant, ...]:
     return tuple(Grant(*row) for row in found)
 
 
-def _phone_actor(session: Session, row: Any, kind: str = "phone") -> Actor:
-    return Actor(row[0], kind, row[1], _grants(session, row[0]), row[2])
-
-
 def find_phone_by_token(session: Session, token: str, secrets: Secrets) -> Actor | None:
     """The phone, or the public link, whose address carries `token`; None if there is none or it was revoked."""
     key = secrets.lookup_key(token)
-    row = session.connection().execute(_BY_TOKEN.where(Phone.token_key == key)).one_or_none()
-    if row is not None:
-        return _phone_actor(session, row)
-    row = session.connection().execute(_LINK_BY_TOKEN.where(PublicLink.token_key == key)).one_or_none()
-    return None if row is None else _phone_actor(session, row, "public_link")
+    for kind, statement in _HOLDERS.items():
+        rows = statement.on(session, {"key": key}).fetchall()
+        if rows:
+            grants = tuple(Grant(*row[3:]) for row in rows if row[3] is not None)
+            return Actor(rows[0][0], kind, rows[0][1], grants, rows[0][2])
+    return None
 
 
 def find_phone_by_username(session: Session, username: str, realm: str, secrets: Secrets) -> tuple[Actor, str, int] | None:
@@ -208,7 +208,8 @@ def find_phone_by_username(session: Session, username: str, realm: str, secrets:
     if row is None:
         return None
     secret = f"{username}:{realm}:{secrets.unseal(row[4])}".encode()
-    return _phone_actor(session, row), hashlib.md5(secret, usedforsecurity=False).hexdigest(), row[3]
+    actor = Actor(row[0], "phone", row[1], _grants(session, row[0]), row[2])
+    return actor, hashlib.md5(secret, usedforsecurity=False).hexdigest(), row[3]
 
 
 def phone_settings(base_url: str, phone: PhoneAccess, *, project_name: str) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from server import problems
 from server.access.actor import Actor, visible
 from server.exports.odata_rows import plan_table
 from server.exports.rows import Selection, read_rows, select_by, selection_etag
-from server.exports.sources import Source, open_source
+from server.exports.sources import Source, of_version, open_source
 from server.exports.tables import Path
-from server.forms.definitions import form_definition
 from server.model import Submission, SubmissionVersion
 from server.transactions import transaction
 
@@ -103,12 +102,11 @@ def places_of(source: Source) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class GeoExport:
-    """Features that were allowed and can be written. `names_path`: each says which question it answers."""
+    """Features that were allowed and can be written. Without `field_paths` each says which question it answers."""
 
     source: Source
     selection: Selection
-    places: tuple[Place, ...]
-    names_path: bool
+    field_paths: tuple[str, ...]
     with_answers: bool
     limit: int | None
     etag: str
@@ -118,7 +116,7 @@ def prepare_geojson(
     session: Session, actor: Actor, project_id: int, form_id: str, *, field_paths: Sequence[str], filter_text: str | None, limit: int | None,
     with_answers: bool,
 ) -> GeoExport:  # fmt: skip
-    """The places of a form's submissions: of the first such question outside repeats, or of the one named.
+    """The places of a form's submissions: of the first such question outside repeats in each one's form version, or of the one named.
 
     `with_answers`: the submission's own answers are the features' properties. Raises: not_found, insufficient_rights, invalid_query.
     """
@@ -127,7 +125,7 @@ def prepare_geojson(
     source = open_source(session, actor, project_id, form_id, verb="submission.list")
     selection = select_by(session, source, filter_text=filter_text)
     etag = selection_etag(session, source, selection, tuple(field_paths), limit, with_answers)
-    return GeoExport(source, selection, _chosen(source, field_paths), not field_paths, with_answers, limit, etag)
+    return GeoExport(source, selection, tuple(field_paths), with_answers, limit, etag)
 
 
 def _chosen(source: Source, field_paths: Sequence[str]) -> tuple[Place, ...]:
@@ -140,12 +138,16 @@ def _chosen(source: Source, field_paths: Sequence[str]) -> tuple[Place, ...]:
 def geojson_pieces(export: GeoExport, engine: Engine) -> Iterator[bytes]:
     """The FeatureCollection in pieces, from one read transaction."""
     properties = plan_table(export.source, ()).make if export.with_answers else None
+    by_version: dict[int, tuple[Place, ...]] = {}
     start, left = b'{"type":"FeatureCollection","features":[', export.limit
     with transaction(engine) as session:
         for chunk in read_rows(session, export.source, export.selection):
             features = []
             for row in chunk:
-                feature = _feature(row.instance_id, row.answers, export.places, names_path=export.names_path)
+                places = by_version.get(row.answered_as)
+                if places is None:
+                    places = by_version[row.answered_as] = _chosen(of_version(session, export.source, row.answered_as), export.field_paths)
+                feature = _feature(row.instance_id, row.answers, places, names_path=not export.field_paths)
                 if feature is not None:
                     if properties is not None:
                         feature["properties"] = _flat({**properties(row.answers, ""), "reviewState": row.review_state, "submissionDate": row.received_at})
@@ -201,7 +203,6 @@ def version_geojson(
     found = session.execute(visible(statement.where(which), actor, "submission.read", Submission)).one_or_none()
     if found is None:
         raise problems.not_found()
-    fields = form_definition(session, found.form_version_id).fields
-    shown = Source(actor, source.form, source.definition, fields, source.is_draft, source.hidden)
-    feature = _feature(found.instance_id, found.answers, _chosen(shown, field_paths), names_path=not field_paths)
+    places = _chosen(of_version(session, source, found.form_version_id), field_paths)
+    feature = _feature(found.instance_id, found.answers, places, names_path=not field_paths)
     return {"type": "FeatureCollection", "features": [feature] if feature is not None else []}

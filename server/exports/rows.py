@@ -40,7 +40,7 @@ _F: Any = Attachment.__table__
 class Row(NamedTuple):
     """One submission. Times as 2026-01-02T03:04:05.678Z; `review_state` None while received.
 
-    `form_version`: key of the version that the first sending named. `xml` only where `answers` are empty because they are encrypted.
+    `form_version`: key of the form version that the first sending named, `answered_as` that of the current answers. `xml` only where `answers` are empty because they are encrypted.
     """
 
     id: int
@@ -56,6 +56,7 @@ class Row(NamedTuple):
     form_version: int
     attachments: int
     version_id: int
+    answered_as: int
     answers: dict[str, Any]
     xml: bytes | None
 
@@ -181,6 +182,9 @@ def _joined() -> Any:
 
 def _narrowed(source: Source, selection: Selection, statement: Select[Any]) -> Select[Any]:
     statement = statement.where(_S.c.project_id == source.form.project_id, _S.c.form_pk == source.form.id, _S.c.is_draft.is_(source.is_draft))
+    if source.is_draft:
+        # What was tried on an earlier draft says nothing of this one.
+        statement = statement.where(_S.c.form_version_id == source.form.draft_version_id)
     if not selection.says_deleted:
         statement = statement.where(_S.c.deleted_at.is_(None))
     if selection.condition is not None:
@@ -228,7 +232,7 @@ def _columns(dialect: str) -> tuple[Any, ...]:
     return (
         _S.c.id, _S.c.instance_id, _shown_time(dialect, _S.c.received_at), _shown_time(dialect, _S.c.updated_at),
         _shown_time(dialect, _S.c.deleted_at), _S.c.submitter_id, _A.c.display_name, func.nullif(_S.c.review_state, "received", type_=Text),
-        _S.c.device_id, edits, sent_as, files, _V.c.id, _V.c.answers, case((_V.c.is_encrypted, _V.c.xml), else_=null()),
+        _S.c.device_id, edits, sent_as, files, _V.c.id, _S.c.form_version_id, _V.c.answers, case((_V.c.is_encrypted, _V.c.xml), else_=null()),
     )  # fmt: skip
 
 

@@ -48,6 +48,12 @@ def _source(actor: Actor, form: Form, definition: FormDefinition, fields: tuple[
     return Source(actor, form, definition, fields, is_draft, hidden)
 
 
+def of_version(session: Session, source: Source, form_version_id: int) -> Source:
+    """The same source with the questions of one version of its form."""
+    definition = form_definition(session, form_version_id)
+    return _source(source.actor, source.form, definition, definition.fields, is_draft=source.is_draft)
+
+
 def with_former_fields(session: Session, source: Source) -> Source:
     """The same source with the questions that earlier published versions had besides."""
     statement = (

@@ -94,7 +94,10 @@ def read_envelope(xml: bytes) -> Envelope:
     for name, value in (("id", form_id), ("version", version), ("instanceID", instance_id)):
         if len(value) > _MAX_NAME:
             raise problems.invalid_value(name, f"> {_MAX_NAME}")
-    is_encrypted = root.get("encrypted") == "yes"
+    # Some clients leave the attribute out (ODK Central goes by the elements too).
+    is_encrypted = root.get("encrypted") == "yes" or (
+        b"encryptedXmlFile" in xml and _child(root, "encryptedXmlFile") is not None and _child(root, "base64EncryptedKey") is not None
+    )
     return Envelope(
         form_id, version, instance_id,
         (_text(_child(meta, "instanceName")) or "")[:1000] or None if meta is not None else None,

@@ -71,7 +71,7 @@ class Gateway:
         self._bodies += 1
         body: Any = None
         try:
-            body = await self._read_body(environ, receive, send, pool if is_phone else None)
+            body = await self._read_body(environ, receive, send, pool)
             if body is None:
                 return
             environ["wsgi.input"] = body
@@ -106,7 +106,7 @@ class Gateway:
     def _run(self, _scope: Scope, environ: dict[str, Any]) -> _Answer:
         return _run(self._app, environ)
 
-    async def _read_body(self, environ: dict[str, Any], receive: Receive, send: Send, pool: ThreadPoolExecutor | None) -> Any:
+    async def _read_body(self, environ: dict[str, Any], receive: Receive, send: Send, pool: ThreadPoolExecutor) -> Any:
         """The whole body at its start; None if a refusal was sent already, before the body was read."""
         length = environ.get("CONTENT_LENGTH", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
@@ -121,7 +121,7 @@ class Gateway:
             _check_length(length, len(first))
             environ["CONTENT_LENGTH"] = str(len(first))
             return io.BytesIO(first)
-        if pool is not None and environ["REQUEST_METHOD"] == "POST" and not await self._may_send(environ, send, pool):
+        if not await self._may_send(environ, send, pool):
             return None
         spool = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - closed by the caller
         try:

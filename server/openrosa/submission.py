@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import Response, request
 
 from server.access.actor import NOBODY, Actor
-from server.http.credentials import ONLY_AUTHENTICATE, sender
+from server.http.credentials import sender
 from server.http.languages import preferred_language
 from server.http.multipart import Limits, Part, SubmissionParts, read_parts
 from server.http.parts import parts
@@ -34,8 +34,6 @@ def ready_for_submissions() -> Response:
 
 def receive(actor: Actor, project_id: int, *, draft_token: str | None = None) -> Response:
     """Everything of the POST is durable, then 201. Raises what read_parts, read_envelope and receive_submission raise."""
-    if request.environ.get(ONLY_AUTHENTICATE):
-        return ready_for_submissions()
     settings = parts().settings
     with read_parts(request, Limits(body_bytes=settings.max_body_bytes)) as sent:
         envelope = read_envelope(sent.xml)

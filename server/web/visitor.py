@@ -36,6 +36,11 @@ def visitor() -> Visitor:
     return g.visitor  # type: ignore[no-any-return]
 
 
+def is_known_visitor() -> bool:
+    """Whether the browser is signed in."""
+    return visitor().actor is not NOBODY
+
+
 def known_visitor() -> Visitor | None:
     """The visitor if already looked up: for pages about problems, of which the database may be one."""
     return g.get("visitor")

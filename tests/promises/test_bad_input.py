@@ -204,12 +204,16 @@ def test_chunked_bodies_work_and_broken_chunks_change_nothing(server: LiveServer
     assert count(server) == before
 
 
-def test_strangers_are_refused_before_their_bytes_are_read(server: LiveServer) -> None:
-    path = "/v1/key/" + "x" * 64 + "/projects/1"
-    request = f"POST {path}/submission HTTP/1.1\r\nHost: x\r\nContent-Type: {KIND}\r\nContent-Length: 19000000\r\n\r\n".encode() + b"x" * 1000
+@pytest.mark.parametrize(
+    "path", ["/v1/key/" + "x" * 64 + "/projects/1/submission", "/v1/test/" + "x" * 64 + "/projects/1/forms/visit/draft/submission", "/submission",
+             "/v1/projects/1/forms", "/v1/sessions", "/projects/1/forms", "/sign-in", "/v1/config/logo"],
+)  # fmt: skip
+def test_strangers_are_refused_before_their_bytes_are_read(server: LiveServer, path: str) -> None:
+    request = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {KIND}\r\nContent-Length: 19000000\r\n\r\n".encode() + b"x" * 1000
     status, answer = ask(server, request, seconds=10)
-    assert status == 401
-    assert b"WWW-Authenticate" not in answer and b"xxxxxxxx" not in answer
+    assert status in {401, 404, 405}
+    assert b"WWW-Authenticate" not in answer or path == "/submission"
+    assert b"xxxxxxxx" not in answer
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -49,6 +50,11 @@ def load_batch(connection: Connection, tables: CentralTables, batch: Batch) -> N
         by_form[state.form.project_id, state.form.form_id][state.instance_id] = state
     for (project_id, form_id), states in by_form.items():
         _replace(target, tables.of_form(project_id, form_id), states)
+    for gone_or_back in batch.trashed:
+        main = tables.of_form(gone_or_back.project_id, gone_or_back.form_id).get(())
+        if main is not None:
+            for chunk in gone_or_back.rows():
+                target.mark(main, chunk)
     _save_positions(target, batch)
 
 
@@ -105,6 +111,12 @@ class _Target:
     def delete(self, made: FormTable, instance_ids: list[str]) -> None:
         """No row of these submissions is in this table."""
         self.run(f"DELETE FROM {self._quote(made.table.name)} WHERE {self._among()}", (self._list(instance_ids),))
+
+    def mark(self, made: FormTable, deletions: list[tuple[str, datetime | None]]) -> None:
+        """These submissions' rows say when they were deleted, or that they were not."""
+        at = RowMaker.of(self.connection).instant
+        rows = [(at(deleted_at) if deleted_at else None, instance_id) for instance_id, deleted_at in deletions]
+        self.run(f"UPDATE {self._quote(made.table.name)} SET deleted_at = ? WHERE instance_id = ?", rows, many=True)
 
     def _among(self) -> str:
         return "instance_id = ANY(?)" if self._is_postgresql else "instance_id IN (SELECT value FROM json_each(?))"

@@ -53,19 +53,19 @@ class RowMaker:
     dialect: str
     rows: Rows = field(default_factory=lambda: defaultdict(list))
     _points: dict[int, list[tuple[Row, int, tuple[float, float, float]]]] = field(default_factory=lambda: defaultdict(list))
-    _instant: Callable[[datetime], Any] = lambda at: at
+    instant: Callable[[datetime], Any] = lambda at: at
     json: Callable[[Any], Any] = lambda value: Jsonb(value, dumps=orjson.dumps)
 
     @classmethod
     def of(cls, connection: Connection) -> RowMaker:
         """For the target's kind of database."""
         if connection.dialect.name == "sqlite":
-            return cls("sqlite", _instant=instant_text, json=lambda value: orjson.dumps(value).decode())
+            return cls("sqlite", instant=instant_text, json=lambda value: orjson.dumps(value).decode())
         return cls(connection.dialect.name)
 
     def add(self, tables: dict[tuple[str, ...], FormTable], state: SubmissionState) -> None:
         """The submission's row and its repeats' rows. Of an encrypted one nothing but the system columns is known."""
-        at = self._instant
+        at = self.instant
         main = tables[()]
         plan = _plan(main, state, self.dialect)
         row: Row = [

@@ -155,14 +155,18 @@ class _Writing:
             self.spools[table.path].write(bom + lines.encode([[*table.columns.header, "PARENT_KEY", "KEY"]]))
         header = bom + lines.encode([["SubmissionDate", *layout.root.header, *ROOT_TAIL]])
         blank = [0 if "/" in title else None for title in layout.root.header]
-        for chunk in read_rows(self._session, self._source, self._selection):
+        read, cells, inner = layout.reader.read, layout.root.cells, layout.inner if with_repeats else []
+        for chunk in read_rows(self._session, self._source, self._selection, as_text=True):
             rows = []
             for row in chunk:
                 answers, status = (row.answers, None) if row.xml is None else self._encrypted.read(row)
-                own = blank if answers is None else layout.root.cells(answers)
-                rows.append([row.received_at, *own, *self._tail(row, status)])
-                if with_repeats and answers:
-                    add_rows(answers, row.instance_id, layout.inner)
+                if answers is None:
+                    rows.append([row.received_at, *blank, *self._tail(row, status)])
+                    continue
+                typed = read(answers)
+                rows.append([row.received_at, *cells(typed), *self._tail(row, status)])
+                if inner:
+                    add_rows(typed, row.instance_id, inner)
             yield header + lines.encode(rows)
             header = b""
             for table in tables:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from server.exports.sources import Source
-from server.exports.tables import Group, Path, Repeat, group_of, repeats_in_order, table_tree
+from server.exports.tables import Group, Path, repeats_in_order, table_tree
+from server.exports.typed_answers import AnswerReader, Read, RowType, row_type
 from server.forms.fields import Field
 from server.submissions.queries import masked
 
-Answers = dict[str, Any]
-Cells = Callable[[Answers], Iterable[Any]]
+Fill = Callable[[Any], Iterable[Any]]
 # Path of a select-multiple question -> the values that were chosen somewhere, in order.
 Choices = Mapping[Path, tuple[str, ...]]
 
@@ -26,24 +27,20 @@ _NO_POINT = (None, None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table's own columns: `header`, and what fills them from a row's answers. `fields`: the question of each column.
-
-    `names`: the answers' names, where they are all bare and directly in the row.
-    """
+    """A table's own columns: `header`, and `cells`, which makes them from a row. `fields`: the question of each column."""
 
     header: tuple[str, ...]
-    cells: Callable[[Answers], list[Any]]
+    cells: Callable[[Any], Iterable[Any]]
     fields: tuple[Field, ...]
-    names: tuple[str, ...] | None
 
 
 @dataclass(slots=True)
 class RepeatTable:
-    """A repeat's table and those inside it. `group` leads from the row above to the repeat; `key` is its path there."""
+    """A repeat's table and those inside it. `rows_of` gives its rows from the row above; `key` is its path there."""
 
     name: str
     columns: Columns
-    group: Path
+    rows_of: Callable[[Any], list[Any]]
     key: str
     path: Path
     inner: list[RepeatTable] = field(default_factory=list)
@@ -57,62 +54,58 @@ class Layout:
     root: Columns
     inner: list[RepeatTable]
     repeats: list[RepeatTable]
+    reader: AnswerReader
 
 
 def lay_out(source: Source, *, group_paths: bool = True, choices: Choices | None = None) -> Layout:
     """The tables of a source's form. `group_paths`: columns are named by their groups too. `choices`: split these questions."""
     root = table_tree(source.fields)
+    types: dict[Path, RowType] = {}
+    root_type = row_type(root, types)
     tables: dict[Path, RepeatTable] = {}
-    layout = Layout(_columns(root, source, group_paths=group_paths, choices=choices or {}), [], [])
+    layout = Layout(_columns(root, root_type, source, group_paths=group_paths, choices=choices or {}), [], [], AnswerReader(root_type))
     for repeat in repeats_in_order(source.fields, root):
         above = repeat.parent.path if repeat.parent else ()
         below = repeat.path[len(above) :]
-        columns = _columns(repeat.row, source, group_paths=group_paths, choices=choices or {})
-        table = RepeatTable(repeat.name, columns, below[:-1], "/".join(below), repeat.path)
+        columns = _columns(repeat.row, types[repeat.path], source, group_paths=group_paths, choices=choices or {})
+        type_above = types[above] if repeat.parent else root_type
+        table = RepeatTable(repeat.name, columns, attrgetter(type_above.places[below]), "/".join(below), repeat.path)
         tables[repeat.path] = table
         (tables[repeat.parent.path].inner if repeat.parent else layout.inner).append(table)
         layout.repeats.append(table)
     return layout
 
 
-def add_rows(answers: Answers, key: str, tables: list[RepeatTable]) -> None:
-    """The rows of these repeats below `answers` are in their tables' `rows`, with PARENT_KEY and KEY last."""
+def add_rows(row: Any, key: str, tables: list[RepeatTable]) -> None:
+    """The rows of these repeats below `row` are in their tables' `rows`, with PARENT_KEY and KEY last."""
     for table in tables:
-        group = group_of(answers, table.group) if table.group else answers
-        found = group.get(table.path[-1]) if group is not None else None
-        if found.__class__ is not list:
+        found = table.rows_of(row)
+        if not found:
             continue
-        names, cells, path, inner = table.columns.names, table.columns.cells, f"{key}/{table.key}[", table.inner
+        cells, path, inner = table.columns.cells, f"{key}/{table.key}[", table.inner
         # Most rows of an export are made here.
-        if names is not None:
-            table.rows += [[*map(row.get, names), key, f"{path}{number}]"] for number, row in enumerate(found, 1)]
-        else:
-            table.rows += [[*cells(row), key, f"{path}{number}]"] for number, row in enumerate(found, 1)]
+        table.rows += [[*cells(one), key, f"{path}{number}]"] for number, one in enumerate(found, 1)]
         if inner:
-            for number, row in enumerate(found, 1):
-                add_rows(row, f"{path}{number}]", inner)
+            for number, one in enumerate(found, 1):
+                add_rows(one, f"{path}{number}]", inner)
 
 
-def _columns(group: Group, source: Source, *, group_paths: bool, choices: Choices) -> Columns:
+def _columns(group: Group, typed: RowType, source: Source, *, group_paths: bool, choices: Choices) -> Columns:
     header: list[str] = []
-    runs: list[tuple[Path, list[str] | Cells]] = []
     fields: list[Field] = []
+    paths: list[Path] = []
+    fills: dict[int, Fill] = {}
     depth = len(group.path)
     for asked in _questions(group):
         below = asked.path[depth:]
         name = "-".join(below) if group_paths else asked.name
-        titles, cells = _one_question(asked, name, hidden=asked.path in source.hidden, values=choices.get(asked.path))
+        titles, fill = _one_question(asked, name, hidden=asked.path in source.hidden, values=choices.get(asked.path))
+        if fill is not None:
+            fills[len(paths)] = fill
         header += titles
         fields += [asked] * len(titles)
-        if cells is not None:
-            runs.append((below[:-1], cells))
-        elif runs and runs[-1][0] == below[:-1] and isinstance(runs[-1][1], list):
-            runs[-1][1].append(asked.name)
-        else:
-            runs.append((below[:-1], [asked.name]))
-    bare = runs[0][1] if len(runs) == 1 and runs[0][0] == () else None
-    names = tuple(bare) if isinstance(bare, list) else None
-    return Columns(tuple(header), _compiled(runs, [_width(run) for run in runs], names), tuple(fields), names)
+        paths.append(below)
+    return Columns(tuple(header), _compiled(typed.read_all(paths), fills, len(paths)), tuple(fields))
 
 
 def _questions(group: Group) -> Iterable[Field]:
@@ -123,73 +116,55 @@ def _questions(group: Group) -> Iterable[Field]:
             yield part
 
 
-def _one_question(asked: Field, name: str, *, hidden: bool, values: tuple[str, ...] | None) -> tuple[list[str], Cells | None]:
-    """Column titles, and what fills them where the bare answer does not."""
+def _one_question(asked: Field, name: str, *, hidden: bool, values: tuple[str, ...] | None) -> tuple[list[str], Fill | None]:
+    """Column titles, and what makes the cells where the bare answer is not the one."""
     if hidden:
-        return [name], _masking(asked.name)
+        return [name], _masked_cell
     if asked.kind == "geopoint":
-        return [f"{name}-{part}" for part in _POINT], _splitting_point(asked.name)
+        return [f"{name}-{part}" for part in _POINT], _point_cells
     if asked.kind == "select" and values:
-        return [name, *(f"{name}/{value}" for value in values)], _splitting_select(asked.name, values)
+        return [name, *(f"{name}/{value}" for value in values)], _select_cells(values)
     return [name], None
 
 
-def _masking(name: str) -> Cells:
-    def cells(group: Answers) -> Iterable[Any]:
-        value = group.get(name)
-        return (None if value is None else masked(str(value)),)
-
-    cells.width = 1  # type: ignore[attr-defined]
-    return cells
+def _masked_cell(value: Any) -> Iterable[Any]:
+    return (None if value is None else masked(str(value)),)
 
 
-def _splitting_point(name: str) -> Cells:
-    def cells(group: Answers) -> Iterable[Any]:
-        value = group.get(name)
-        if value.__class__ is not str:
-            return _NO_POINT
-        parts = value.split()[:4]  # type: ignore[union-attr]
-        return parts if len(parts) == 4 else (*parts, *_NO_POINT[len(parts) :])
-
-    cells.width = 4  # type: ignore[attr-defined]
-    return cells
+def _point_cells(value: Any) -> Iterable[Any]:
+    if value.__class__ is not str:
+        return _NO_POINT
+    parts = value.split()[:4]
+    return parts if len(parts) == 4 else (*parts, *_NO_POINT[len(parts) :])
 
 
-def _splitting_select(name: str, values: tuple[str, ...]) -> Cells:
-    def cells(group: Answers) -> Iterable[Any]:
-        value = group.get(name)
+def _select_cells(values: tuple[str, ...]) -> Fill:
+    def cells(value: Any) -> Iterable[Any]:
         chosen = set(value.split()) if isinstance(value, str) else ()
         return (value, *(1 if one in chosen else 0 for one in values))
 
-    cells.width = 1 + len(values)  # type: ignore[attr-defined]
-    cells.blank = (None, *(0 for _ in values))  # type: ignore[attr-defined]
     return cells
 
 
-def _width(run: tuple[Path, list[str] | Cells]) -> int:
-    return len(run[1]) if isinstance(run[1], list) else run[1].width  # type: ignore[attr-defined,no-any-return]
+def _compiled(read: Read, fills: Mapping[int, Fill], count: int) -> Callable[[Any], Iterable[Any]]:
+    """One function for the table: bare answers as they were read, in runs between those that make other cells."""
+    if not fills:
+        return read
+    steps: list[tuple[int, int, Fill | None]] = []
+    start = 0
+    for number, fill in sorted(fills.items()):
+        if number > start:
+            steps.append((start, number, None))
+        steps.append((number, number + 1, fill))
+        start = number + 1
+    if count > start:
+        steps.append((start, count, None))
 
-
-def _compiled(runs: list[tuple[Path, list[str] | Cells]], widths: list[int], names: tuple[str, ...] | None) -> Callable[[Answers], list[Any]]:
-    """One function for the table: most tables are one run of bare answers, which is a single `map`."""
-    if names is not None:
-        return lambda answers: [*map(answers.get, names)]
-    steps = [
-        (path, tuple(run) if isinstance(run, list) else None, None if isinstance(run, list) else run, getattr(run, "blank", (None,) * width))
-        for (path, run), width in zip(runs, widths, strict=True)
-    ]
-
-    def cells(answers: Answers) -> list[Any]:
+    def cells(row: Any) -> list[Any]:
+        values = read(row)
         made: list[Any] = []
-        for path, bare, fill, blank in steps:
-            group = answers
-            if path:
-                found = answers.get(path[0]) if len(path) == 1 else group_of(answers, path)
-                if found.__class__ is not dict:
-                    made += blank
-                    continue
-                group = found  # type: ignore[assignment]
-            made += map(group.get, bare) if bare is not None else fill(group)  # type: ignore[misc]
+        for first, end, fill in steps:
+            made += values[first:end] if fill is None else fill(values[first])
         return made
 
     return cells
@@ -216,8 +191,3 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def _harmless(cell: Any) -> Any:
     return f"'{cell}" if cell.__class__ is str and cell.startswith(_FORMULA) else cell
-
-
-def parent_of(repeat: Repeat) -> Path:
-    """Path of the table that a repeat's rows belong to."""
-    return repeat.parent.path if repeat.parent else ()

@@ -82,11 +82,12 @@ def _make(export: CsvExport, engine: Engine, file: File) -> None:
     if not layers:
         raise problems.invalid_query(["form"], "no question of this form is about a place")
     with transaction(engine) as session:
-        for chunk in read_rows(session, export.source, export.selection):
+        for chunk in read_rows(session, export.source, export.selection, as_text=True):
             for row in chunk:
-                values = [*layout.root.cells(row.answers), row.instance_id, row.received_at, row.submitter, row.review_state]
+                typed = layout.reader.read(row.answers)
+                values = [*layout.root.cells(typed), row.instance_id, row.received_at, row.submitter, row.review_state]
                 _take(roots, values)
-                add_rows(row.answers, row.instance_id, layout.inner)
+                add_rows(typed, row.instance_id, layout.inner)
             for table in layout.repeats:
                 _take_repeat(table, inner[table.path])
             for layer in layers:

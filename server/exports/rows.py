@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, null, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, and_, case, cast, false, func, literal, null, or_, select, type_coerce
 from sqlalchemy import String as Text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -57,7 +57,7 @@ class Row(NamedTuple):
     attachments: int
     version_id: int
     answered_as: int
-    answers: dict[str, Any]
+    answers: Any
     xml: bytes | None
 
 
@@ -103,13 +103,13 @@ def select_by(
     return Selection(condition, order, limit, offset, skip_after, DELETED_AT in names, is_scan)
 
 
-def read_rows(session: Session, source: Source, selection: Selection) -> Iterator[list[Row]]:
-    """The selected submissions in chunks of CHUNK, as they stand in the session's transaction.
+def read_rows(session: Session, source: Source, selection: Selection, *, as_text: bool = False) -> Iterator[list[Row]]:
+    """The selected submissions in chunks of CHUNK, as they stand in the session's transaction. `as_text`: answers as JSON text.
 
     On PostgreSQL the next chunk is fetched meanwhile; not behind one with encrypted answers, whose reader asks the database itself.
     Raises: scan_too_long (the database looked through answers for more than SCAN_SECONDS).
     """
-    chunks = _chunks(session, source, selection)
+    chunks = _chunks(session, source, selection, as_text=as_text)
     if session.get_bind().dialect.name != "postgresql":
         # SQLite works in this process: a second thread would only wait for the interpreter.
         yield from chunks
@@ -128,8 +128,8 @@ def read_rows(session: Session, source: Source, selection: Selection) -> Iterato
             pool.submit(chunks.close).result()
 
 
-def _chunks(session: Session, source: Source, selection: Selection) -> Generator[list[Row], None, None]:
-    statement = _paged(session, source, selection, _columns(session.get_bind().dialect.name))
+def _chunks(session: Session, source: Source, selection: Selection, *, as_text: bool) -> Generator[list[Row], None, None]:
+    statement = _paged(session, source, selection, _columns(session.get_bind().dialect.name, as_text=as_text))
     connection = session.connection()
     with _bounded(session, selection) as patience:
         result = connection.execute(statement, execution_options={"stream_results": True, "yield_per": CHUNK})
@@ -213,7 +213,10 @@ def _after(session: Session, source: Source, instance_id: str) -> ColumnElement[
     return and_(_S.c.received_at <= at, or_(_S.c.received_at < at, and_(_S.c.received_at == at, _S.c.id < last_id)))
 
 
-def _columns(dialect: str) -> tuple[Any, ...]:
+def _columns(dialect: str, *, as_text: bool) -> tuple[Any, ...]:
+    answers = _V.c.answers
+    if as_text:
+        answers = cast(answers, Text) if dialect == "postgresql" else type_coerce(answers, Text)
     first = _V.alias("first")
     mine = and_(first.c.project_id == _S.c.project_id, first.c.submission_id == _S.c.id)
     # Most submissions were never edited: those need no look at their other versions.
@@ -232,7 +235,7 @@ def _columns(dialect: str) -> tuple[Any, ...]:
     return (
         _S.c.id, _S.c.instance_id, _shown_time(dialect, _S.c.received_at), _shown_time(dialect, _S.c.updated_at),
         _shown_time(dialect, _S.c.deleted_at), _S.c.submitter_id, _A.c.display_name, func.nullif(_S.c.review_state, "received", type_=Text),
-        _S.c.device_id, edits, sent_as, files, _V.c.id, _S.c.form_version_id, _V.c.answers, case((_V.c.is_encrypted, _V.c.xml), else_=null()),
+        _S.c.device_id, edits, sent_as, files, _V.c.id, _S.c.form_version_id, answers, case((_V.c.is_encrypted, _V.c.xml), else_=null()),
     )  # fmt: skip
 
 

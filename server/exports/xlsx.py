@@ -159,15 +159,16 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
 
             def root_sheet() -> Iterator[bytes]:
                 yield root.header(titles)
-                for chunk in read_rows(session, export.source, export.selection):
+                for chunk in read_rows(session, export.source, export.selection, as_text=True):
                     rows = []
                     for row in chunk:
                         present, expected = attachment_counts(row)
                         status = None if row.xml is None else encrypted.read(row)[1]
                         tail = (row.instance_id, row.submitter_id, row.submitter, present, expected, status, row.review_state, row.device_id, row.edits,
                                 versions.get(row.form_version))  # fmt: skip
-                        rows.append([row.received_at, *layout.root.cells(row.answers), *tail])
-                        add_rows(row.answers, row.instance_id, layout.inner)
+                        typed = layout.reader.read(row.answers)
+                        rows.append([row.received_at, *layout.root.cells(typed), *tail])
+                        add_rows(typed, row.instance_id, layout.inner)
                     yield root.rows(rows[: MOST_ROWS - root.count])
                     for one in repeats:
                         one.take()

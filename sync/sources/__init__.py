@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,15 @@ class Purged:
 
 
 @dataclass(frozen=True, slots=True)
+class Trashed:
+    """A form went to the trash with its submissions, or came back. `rows`: chunks of (instance_id, when deleted or None)."""
+
+    project_id: int
+    form_id: str
+    rows: Callable[[], Iterator[list[tuple[str, datetime | None]]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Changes up to `position`, in order; how many log entries they stand for. Its forms are those up to `forms_position`."""
 
@@ -60,3 +70,4 @@ class Batch:
     forms: list[FormState] = field(default_factory=list)
     purged: list[Purged] = field(default_factory=list)
     submissions: list[SubmissionState] = field(default_factory=list)
+    trashed: list[Trashed] = field(default_factory=list)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 import sync.replicate
 from server.changes import record_change
+from server.forms.publish import delete_form, restore_form
 from server.model import Form, Submission
 from server.transactions import open_engine, transaction
 from sync.replicate import lag, rebuild, replicate_changes
@@ -191,3 +192,25 @@ def test_drafts_never_reach_the_central_database(house: House, central: Engine) 
     assert house.rows(Form)[0]["id"] == form.id
     replicate_changes(house.engine, central)
     assert tables_of(central)["visit"] == []
+
+
+def test_a_form_in_the_trash_takes_its_submissions_along_and_brings_them_back(house: House, central: Engine) -> None:
+    house.publish(visit_form())
+    phone = house.new_phone()
+    for name in ("a", "b"):
+        phone.send(a_visit(f"uuid:{name}"))
+    with transaction(house.engine, write=True) as session:
+        gone = session.scalars(select(Submission).where(Submission.instance_id == "uuid:b")).one()
+        gone.deleted_at = datetime(2026, 11, 1, tzinfo=UTC)
+        form = session.scalars(select(Form)).one()
+        form_pk = form.id
+        delete_form(session, house.admin, form)
+    replicate_changes(house.engine, central)
+    assert all(row["deleted_at"] is not None for row in tables_of(central)["visit"])
+    with transaction(house.engine, write=True) as session:
+        restore_form(session, house.admin, session.get_one(Form, form_pk))
+    replicate_changes(house.engine, central)
+    restored = tables_of(central)
+    assert {row["instance_id"]: row["deleted_at"] is None for row in restored["visit"]} == {"uuid:a": True, "uuid:b": False}
+    rebuild(house.engine, central)
+    assert tables_of(central) == restored

@@ -20,11 +20,11 @@ _NUMBERS = {
 }
 _FILL_VERSIONS = (
     "{n} INSERT INTO submission_versions (project_id, id, form_pk, is_draft, submission_id, form_version_id, instance_id, xml, answers,"
-    " is_encrypted, is_complete, received_at) SELECT 1, i, 1, :no, i, 1, 'uuid:stored-' || i, :xml, {answers}, :no, :yes, :at FROM n"
+    " is_encrypted, is_complete, received_at) SELECT 1, i, 1, :no, i, (SELECT current_version_id FROM forms WHERE id = 1), 'uuid:stored-' || i, :xml, {answers}, :no, :yes, :at FROM n"
 )
 _FILL_SUBMISSIONS = (
     "{n} INSERT INTO submissions (project_id, id, form_pk, is_draft, instance_id, current_version_id, form_version_id, division, review_state,"
-    " received_at) SELECT 1, i, 1, :no, 'uuid:stored-' || i, i, 1, '632223202200', 'received', :at FROM n"
+    " received_at) SELECT 1, i, 1, :no, 'uuid:stored-' || i, i, (SELECT current_version_id FROM forms WHERE id = 1), '632223202200', 'received', :at FROM n"
 )
 
 

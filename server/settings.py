@@ -29,6 +29,7 @@ class Settings:
     forwarded_hosts: int = _setting(1, "Reverse proxies whose X-Forwarded-* headers are believed", "MINQING_FORWARDED_HOSTS")  # type: ignore[assignment]
     post_bytes: int = _setting(10_000_000, "Bytes that a phone is told to put into one POST", "MINQING_POST_BYTES")  # type: ignore[assignment]
     max_body_bytes: int = _setting(110_000_000, "Largest request body accepted", "MINQING_MAX_BODY_BYTES")  # type: ignore[assignment]
+    map_bounds: str = _setting("36.5,100.0,37.7,101.3", "The map's south, west, north and east, in degrees", "MINQING_MAP_BOUNDS")  # type: ignore[assignment]
     password_rounds: int = _setting(3, "Argon2id passes over memory", "MINQING_PASSWORD_ROUNDS")  # type: ignore[assignment]
 
     @classmethod
@@ -54,6 +55,17 @@ class Settings:
     def central_database(self) -> str:
         """SQLAlchemy URL of the central database."""
         return self.central_url or f"sqlite:///{self.data.absolute() / 'central.sqlite'}"
+
+    @property
+    def map_corners(self) -> tuple[float, float, float, float]:
+        """South, west, north, east in degrees. Raises: ValueError, with the setting's name."""
+        try:
+            south, west, north, east = (float(part) for part in self.map_bounds.split(","))
+        except ValueError:
+            raise ValueError(f"MINQING_MAP_BOUNDS: south,west,north,east, not {self.map_bounds!r}") from None
+        if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
+            raise ValueError(f"MINQING_MAP_BOUNDS: south,west,north,east, not {self.map_bounds!r}")
+        return south, west, north, east
 
     @property
     def blob_storage(self) -> str:

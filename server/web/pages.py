@@ -117,5 +117,6 @@ def _with_headers(response: Response) -> Response:
 
 @blueprint.get("/")
 def home() -> Response:
-    """The start is the list of what came in."""
-    return redirect(url_for("web.list_submissions", project_id=PROJECT), 303)  # type: ignore[return-value]
+    """The start is the list of what came in; the forms, for who may not read it."""
+    start = "web.list_submissions" if visitor().actor.can("submission.list", Place(PROJECT)) else "web.list_forms"
+    return redirect(url_for(start, project_id=PROJECT), 303)  # type: ignore[return-value]

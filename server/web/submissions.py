@@ -108,7 +108,7 @@ def _submission_page(project_id: int, submission_id: int, version_id: int | None
     answers = queries.answers_by_label(definition, detail.answers, chosen, names=names)
     files = {attachment.name: attachment for attachment in detail.attachments}
     return page(
-        "submission.html", detail=detail, submission=detail.submission, places=places_of(answers), files=files,
+        "submission.html", bounds=parts().settings.map_corners, detail=detail, submission=detail.submission, places=places_of(answers), files=files,
         answers=shown_answers(answers, files, unmasked=unmasked), unmasked=unmasked,
         is_sensitive=any(field.sensitive for field in definition.fields),
         is_current=detail.shown.id == detail.submission.current_version_id,

@@ -118,3 +118,11 @@ def test_odd_addresses_are_the_senders_error_never_ours(house: House, path: str)
 
 def test_nul_in_a_form_is_refused(house: House) -> None:
     assert Clerk(house).signs_in("admin\0@example.com").status_code == 400
+
+
+def test_a_leader_who_reads_no_cases_starts_at_the_forms(house: House) -> None:
+    leader = Clerk.signed_in(house, "county-leader")
+    start = leader.get("/")
+    assert (start.status_code, start.headers["Location"]) == (303, "/projects/1/forms")
+    assert leader.get("/projects/1/forms").status_code == 200
+    assert leader.get("/projects/1/submissions").status_code == 403

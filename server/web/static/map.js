@@ -3,7 +3,7 @@
   "use strict";
   const box = document.getElementById("map");
   if (!box || !window.L) { return; }
-  const SOUTH = 36.5, NORTH = 37.7, WEST = 100.0, EAST = 101.3, STEP = 0.1;
+  const [SOUTH, WEST, NORTH, EAST] = JSON.parse(box.dataset.bounds), STEP = Math.max(0.1, Math.ceil(Math.max(NORTH - SOUTH, EAST - WEST) * 4) / 100);
   const places = JSON.parse(box.dataset.places);
   const map = L.map(box, { attributionControl: false, zoomSnap: 0.5, minZoom: 4, maxZoom: 18, scrollWheelZoom: false });
   // As an element, never as HTML: a label is whatever a form's author wrote.
@@ -19,12 +19,12 @@
   for (let k = 0; k <= Math.round((EAST - WEST) / STEP); k += 1) {
     L.polyline([[SOUTH, WEST + k * STEP], [NORTH, WEST + k * STEP]], line).addTo(map);
   }
-  // Every half degree is named, so that a place can be read off the lines.
+  // Every fifth line is named, so that a place can be read off the lines.
   function name(at, direction, text) {
     L.tooltip({ permanent: true, direction: direction, className: "degree", opacity: 1 }).setLatLng(at).setContent(text).addTo(map);
   }
-  for (let at = SOUTH; at <= NORTH; at += 0.5) { name([at, WEST], "left", at.toFixed(1) + "°N"); }
-  for (let at = WEST; at <= EAST; at += 0.5) { name([SOUTH, at], "bottom", at.toFixed(1) + "°E"); }
+  for (let at = SOUTH; at <= NORTH; at += 5 * STEP) { name([at, WEST], "left", at.toFixed(1) + "°N"); }
+  for (let at = WEST; at <= EAST; at += 5 * STEP) { name([SOUTH, at], "bottom", at.toFixed(1) + "°E"); }
   const county = L.rectangle([[SOUTH, WEST], [NORTH, EAST]], { color: "#0f6b5c", weight: 2, fillOpacity: 0.04 }).addTo(map);
   county.bindTooltip(words(box.dataset.county), { sticky: true });
   const bounds = L.latLngBounds([[SOUTH, WEST], [NORTH, EAST]]);

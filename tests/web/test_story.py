@@ -38,7 +38,6 @@ def _photo() -> bytes:
 
 
 @pytest.mark.story
-@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize(
     ("language", "width", "height", "answer", "photo"),
     [("zh", 1366, 768, "见到本人", "门口照片"), ("en", 1366, 768, "Met in person", "Photo of the door"), ("zh", 360, 740, "见到本人", "门口照片")],

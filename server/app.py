@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from server import odata, openrosa, rest, web
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
-from server.http import asking_first, health, problem_answers
+from server.http import asking_first, health, problem_answers, storable
 from server.http.key_addresses import KeyAddresses
 from server.http.parts import Parts
 from server.openrosa import answers
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(web.blueprint)
     web.register(app)
     problem_answers.register(app, _problem_writer)
+    storable.register(app)
     asking_first.register(app, is_known_visitor=web.is_known_visitor)
     app.wsgi_app = KeyAddresses(app.wsgi_app)  # type: ignore[method-assign]
     if settings.forwarded_hosts:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server import problems
 from server.access.actor import NOBODY, Place
+from server.http.storable import is_storable
 from server.problems import Problem
 from server.web import blueprint, showing
 from server.web.visitor import known_visitor, language, require_csrf, set_guest_cookie, visitor
@@ -68,7 +69,7 @@ def _require_visitor() -> Any:
     """Whatever is not on the short list needs a signed-in visitor, and each POST their token."""
     if request.endpoint == "web.static":
         return None
-    _require_storable_input()
+    _require_storable_form()
     known = visitor().actor is not NOBODY
     if not known and request.endpoint not in _open_to_strangers:
         target = request.full_path.rstrip("?") if request.method == "GET" else None
@@ -78,12 +79,10 @@ def _require_visitor() -> Any:
     return None
 
 
-def _require_storable_input() -> None:
-    """Raises: not_found, invalid_value, for what no database could hold: so that it is the sender's error, not ours."""
-    if any(isinstance(value, int) and value > LARGEST_NUMBER for value in (request.view_args or {}).values()):
-        raise problems.not_found()
-    for name, value in [*request.args.items(multi=True), *request.form.items(multi=True)]:
-        if "\0" in value:
+def _require_storable_form() -> None:
+    """Raises: invalid_value, for what no database could hold: so that it is the sender's error, not ours."""
+    for name, value in request.form.items(multi=True):
+        if not is_storable(value):
             raise problems.invalid_value(name, "NUL")
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 from collections.abc import Iterable, Iterator
 
 HEADER = ("event", "node", "start", "end", "latitude", "longitude", "accuracy", "old-value", "new-value", "user", "change-reason")
-_MOST_BYTES = 20_000_000
-# Only csv.field_size_limit bounds a cell, for the whole process; a longer one ends this file's reading.
+_MOST_CHARACTERS = 1_000_000
 
 
 def read_events(chunks: Iterable[bytes]) -> Iterator[list[str | None]]:
-    """One list of HEADER's values for each event of an audit.csv; lines may be shorter or longer than its own header."""
-    whole = io.BytesIO()
-    for chunk in chunks:
-        whole.write(chunk)
-        if whole.tell() > _MOST_BYTES:
-            return
-    whole.seek(0)
-    lines = csv.reader(io.TextIOWrapper(whole, encoding="utf-8-sig", errors="replace", newline=""))
+    """One list of HEADER's values for each event of an audit.csv; lines may be shorter or longer than its own header.
+
+    What is no CSV ends the reading: a damaged log must not keep the others from anyone.
+    """
+    lines = csv.reader(_lines(chunks))
     try:
         names = [name.strip() for name in next(lines, [])]
         places = [names.index(name) if name in names else -1 for name in HEADER]
@@ -28,3 +24,16 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[list[str | None]]:
                 yield [line[place].strip() if 0 <= place < len(line) else None for place in places]
     except csv.Error:
         return
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
+    rest = ""
+    for chunk in chunks:
+        *whole, rest = (rest + decode(chunk)).split("\n")
+        for line in whole:
+            yield f"{line}\n"
+        if len(rest) > _MOST_CHARACTERS:
+            return
+    if rest:
+        yield rest

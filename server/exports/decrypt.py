@@ -72,8 +72,10 @@ class Decryptor:
         """Ids of the keys that it opens."""
         return frozenset(self._private)
 
-    def open_file(self, key_id: int | None, manifest: Manifest, instance_id: str, name: str, content: Iterable[bytes]) -> Iterator[bytes]:
-        """The plain bytes of one of the submission's files. Raises: undecryptable."""
+    def open_file(
+        self, key_id: int | None, manifest: Manifest, instance_id: str, name: str, content: Iterable[bytes], *, is_strict: bool = True
+    ) -> Iterator[bytes]:
+        """The plain bytes of one of the submission's files. Raises: undecryptable; unless strict, a damaged end is given as it is."""
         private = self._private.get(key_id or 0)
         if private is None or name not in manifest.files:
             raise problems.undecryptable()
@@ -82,7 +84,7 @@ class Decryptor:
             cipher = Cipher(algorithms.AES(key), CFB(_iv(instance_id, key, manifest.files.index(name)))).decryptor()
         except (ValueError, binascii.Error):
             raise problems.undecryptable() from None
-        return _unpadded(cipher.update(chunk) for chunk in content)
+        return _unpadded((cipher.update(chunk) for chunk in content), is_strict=is_strict)
 
 
 def _opened_key(private: RSAPrivateKey, sealed: bytes) -> bytes:
@@ -101,7 +103,7 @@ def _iv(instance_id: str, key: bytes, index: int) -> bytes:
     return bytes(counted)
 
 
-def _unpadded(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _unpadded(chunks: Iterable[bytes], *, is_strict: bool) -> Iterator[bytes]:
     """The bytes without their PKCS #7 padding, the last block held back until it is known to be the last."""
     held = b""
     for chunk in chunks:
@@ -110,9 +112,10 @@ def _unpadded(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield held[:-_BLOCK]
             held = held[-_BLOCK:]
     count = held[-1] if held else 0
-    if not 1 <= count <= min(_BLOCK, len(held)) or held[-count:] != bytes([count]) * count:
+    is_padded = 1 <= count <= min(_BLOCK, len(held)) and held[-count:] == bytes([count]) * count
+    if is_strict and not is_padded:
         raise problems.undecryptable()
-    yield held[:-count]
+    yield held[:-count] if is_padded else held
 
 
 def open_decryptor(session: Session, passphrases: Mapping[int, str]) -> Decryptor:

@@ -45,14 +45,15 @@ class EncryptedRows:
         form_version_id, key_id = self._key_of(row.version_id)
         if key_id not in self._decryptor.keys:
             return None, CLOSED
-        xml = b"".join(self._decryptor.open_file(key_id, manifest, row.instance_id, manifest.xml_file, self._storage.open(blob)))
+        # One damaged submission must not keep the others from anyone.
         try:
+            xml = b"".join(self._decryptor.open_file(key_id, manifest, row.instance_id, manifest.xml_file, self._storage.open(blob)))
             return read_answers(parse_xml(xml[:_MOST_XML]), self._shape(form_version_id), row.instance_id), None
         except Problem:
             return None, CLOSED
 
     def open_file(self, version_id: int, instance_id: str, name: str, blob_sha256: str) -> Iterator[bytes] | None:
-        """A file's plain bytes; None where its key was not opened, and for the encrypted answers themselves."""
+        """A file's plain bytes; None where its key was not opened or is damaged, and for the encrypted answers themselves."""
         _form_version_id, key_id = self._key_of(version_id)
         if key_id not in self._decryptor.keys:
             return None
@@ -62,7 +63,10 @@ class EncryptedRows:
         manifest = self._manifest[1]
         if manifest is None or name == manifest.xml_file or name not in manifest.files:
             return None
-        return self._decryptor.open_file(key_id, manifest, instance_id, name, self._storage.open(blob_sha256))
+        try:
+            return self._decryptor.open_file(key_id, manifest, instance_id, name, self._storage.open(blob_sha256), is_strict=False)
+        except Problem:
+            return None
 
     def _blob(self, version_id: int, name: str) -> str | None:
         return self._session.scalar(

@@ -154,7 +154,12 @@ def find_row(session: Session, source: Source, instance_id: str) -> Row | None:
 
 
 def selection_etag(session: Session, source: Source, selection: Selection, *also: object) -> str:
-    """32 hex digits that change with any submission of the selection, its files, the form's version, the reader's division or `also`."""
+    """32 hex digits that change with any submission of the selection, its files, the form's version, the reader's division or `also`.
+
+    Of a scan, with any submission of the form: to look through the answers once for this would cost what it is to save.
+    """
+    if selection.is_scan:
+        selection = Selection(says_deleted=True)
     page = _paged(session, source, selection, (_S.c.id, _S.c.project_id, _S.c.current_version_id, _S.c.received_at, _S.c.updated_at, _S.c.deleted_at))
     inner = page.subquery()
     column = inner.c
@@ -181,7 +186,7 @@ def _joined() -> Any:
 
 
 def _narrowed(source: Source, selection: Selection, statement: Select[Any]) -> Select[Any]:
-    statement = statement.where(_S.c.project_id == source.form.project_id, _S.c.form_pk == source.form.id, _S.c.is_draft.is_(source.is_draft))
+    statement = statement.where(_S.c.form_pk == source.form.id, _S.c.is_draft.is_(source.is_draft))
     if source.is_draft:
         # What was tried on an earlier draft says nothing of this one.
         statement = statement.where(_S.c.form_version_id == source.form.draft_version_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,34 +14,38 @@ from server.access.audit import record_audit
 from server.changes import record_change
 from server.entities.lists import declare_lists
 from server.forms.definitions import form_definition
-from server.forms.drafts import find_form
+from server.forms.drafts import find_form, reversion_draft
 from server.model import Form, FormVersion
 
 TRASH_DAYS = 30
 STATES = ("open", "closing", "closed")
 
 
-def publish_draft(session: Session, actor: Actor, form: Form) -> FormVersion:
+def publish_draft(session: Session, actor: Actor, form: Form, *, version: str | None = None) -> FormVersion:
     """The draft is the form's current version: frozen, its entity lists declared, the change recorded.
 
-    Raises: insufficient_rights, no_draft, version_not_unique.
+    `version`: it is published under this name instead of its own. Raises: insufficient_rights, no_draft, version_not_unique.
     """
     actor.require("form.update", form)
-    draft = session.get(FormVersion, form.draft_version_id) if form.draft_version_id else None
-    if draft is None:
+    if form.draft_version_id is None:
         raise problems.no_draft()
+    if version is not None:
+        reversion_draft(session, actor, form, version)
+    draft = session.get_one(FormVersion, form.draft_version_id)
     taken = select(FormVersion.id).where(
         FormVersion.form_pk == form.id, FormVersion.version == draft.version, FormVersion.published_at.is_not(None)
     )
     if session.scalar(taken) is not None:
-        raise problems.version_not_unique(draft.version)
+        raise problems.version_not_unique(form.form_id, draft.version)
     definition = form_definition(session, draft.id)
-    declare_lists(session, actor, form.project_id, {entity.list_name: tuple(entity.properties) for entity in definition.entities})
+    if draft.key_id is None:
+        declare_lists(session, actor, form.project_id, {entity.list_name: tuple(entity.properties) for entity in definition.entities})
     draft.published_at, draft.published_by, draft.draft_token = datetime.now(UTC), actor.id or None, None
+    old = form.current_version_id
     form.current_version_id, form.draft_version_id, form.updated_at = draft.id, None, draft.published_at
     session.flush()
     details = {"form_version_id": draft.id, "version": draft.version}
-    record_audit(session, actor, "form.update.publish", project_id=form.project_id, form_pk=form.id, **details)
+    record_audit(session, actor, "form.update.publish", project_id=form.project_id, form_pk=form.id, oldDefId=old, newDefId=draft.id)
     record_change(session, "form.published", project_id=form.project_id, form_pk=form.id, details=details)
     return draft
 
@@ -49,10 +54,19 @@ def set_state(session: Session, actor: Actor, form: Form, state: str) -> None:
     """open: listed and accepting; closing: accepting what is on phones; closed: neither. Raises: insufficient_rights, invalid_value."""
     actor.require("form.update", form)
     if state not in STATES:
-        raise problems.invalid_value("state", ", ".join(STATES))
-    if form.state != state:
-        form.state, form.updated_at = state, datetime.now(UTC)
-        record_audit(session, actor, "form.update", project_id=form.project_id, form_pk=form.id, state=state)
+        raise problems.unexpected_value("state", state[:100], f"must be one of {', '.join(STATES)}")
+    update_form(session, actor, form, {"state": state})
+
+
+def update_form(session: Session, actor: Actor, form: Form, changes: dict[str, Any]) -> None:
+    """`changes`: state, web_forms_enabled, checked by the caller. Raises: insufficient_rights."""
+    actor.require("form.update", form)
+    for name, value in changes.items():
+        setattr(form, name, value)
+    form.updated_at = datetime.now(UTC)
+    shown = {"web_forms_enabled": "webformsEnabled"}
+    data = {shown.get(name, name): value for name, value in changes.items()}
+    record_audit(session, actor, "form.update", project_id=form.project_id, form_pk=form.id, data=data)
 
 
 def delete_form(session: Session, actor: Actor, form: Form) -> None:

@@ -157,9 +157,8 @@ def list_media(session: Session, form_version_id: int, *, name: str | None = Non
     return [Medium(*row) for row in session.execute(statement)]
 
 
-def list_attachments(session: Session, actor: Actor, form: Form, form_version_id: int) -> Sequence[FormAttachment]:
-    """The media that a version declares, there or not. Raises: insufficient_rights."""
-    actor.require("form.read", form)
+def list_attachments(session: Session, form_version_id: int) -> Sequence[FormAttachment]:
+    """The media that a version declares, there or not; the caller has checked the right to the form."""
     return session.scalars(
         select(FormAttachment).where(FormAttachment.form_version_id == form_version_id).order_by(FormAttachment.name)
     ).all()

@@ -97,7 +97,7 @@ class XFormReader:
         return FormDefinition(
             form_id=form_id,
             version=root.get(f"{_ORX}version") or root.get("version") or "",
-            title=title or form_id,
+            title=title,
             root_name=self._root_name,
             languages=self._languages,
             fields=fields,

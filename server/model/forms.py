@@ -50,7 +50,7 @@ class Form(Table):
 class FormVersion(Table):
     """A draft (`published_at` is null) or a published version, whose `xform` never changes by a byte.
 
-    `definition` is FormDefinition.to_json(); `md5` is the hex digest of exactly the bytes of `xform`.
+    `definition` is FormDefinition.to_json(); `md5`, `sha1`, `sha256` are hex digests of exactly the bytes of `xform`.
     """
 
     __tablename__ = "form_versions"
@@ -61,6 +61,8 @@ class FormVersion(Table):
     title: Mapped[str] = mapped_column(String(1000))
     xform: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     md5: Mapped[str] = mapped_column(String(32))
+    sha1: Mapped[str | None] = mapped_column(String(40))
+    sha256: Mapped[str | None] = mapped_column(String(64))
     xlsx_sha256: Mapped[str | None] = mapped_column(String(64))
     key_id: Mapped[int | None] = mapped_column(ForeignKey("encryption_keys.id"), index=True)
     definition: Mapped[dict[str, Any]] = mapped_column(deferred=True)

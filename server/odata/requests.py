@@ -21,7 +21,9 @@ _MOST = 2**31 - 1
 def check_request(kind: str) -> None:
     """Raises: unacceptable_format, not_found (an older protocol), not_implemented, unsupported_odata_expand, unsupported_odata_select_expand."""
     wanted = request.args.get("$format") or request.headers.get("Accept", "")
-    if (kind == "xml" and _JSON.search(wanted)) or (kind == "json" and _XML.search(wanted) and not _JSON.search(wanted)):
+    takes_json, takes_xml = _JSON.search(wanted) is not None, _XML.search(wanted) is not None
+    # Excel takes both: it gets the one there is.
+    if takes_json != takes_xml and (takes_json if kind == "xml" else takes_xml):
         raise problems.unacceptable_format(_FORMATS[kind], wanted[:200])
     version = request.headers.get("OData-MaxVersion")
     if version is not None and re.fullmatch(r"\s*[0-3](\.\d{0,5})?\s*", version):

@@ -69,12 +69,13 @@ def outdated_edit(instance_id: str) -> Problem:
     )
 
 
-def version_not_unique(version: str) -> Problem:
+def version_not_unique(form_id: str, version: str) -> Problem:
     return Problem(
         "409.6",
-        f"该表单已发布过版本“{version}”。请在 settings 表中改用新的 version 后重新上传。",
-        f"Version '{version}' of this form has been published before. Set another version in the settings sheet.",
-        {"version": version},
+        f"表单 {form_id} 已发布过版本“{version}”。请在 settings 表中改用新的 version 后重新上传。",
+        f"You tried to publish the form '{form_id}' with version '{version}',"
+        " but a published form has already existed in this project with those identifiers.",
+        {"xmlFormId": form_id, "version": version},
     )
 
 

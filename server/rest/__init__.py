@@ -11,6 +11,9 @@ from server.rest import (  # noqa: E402
     audits,
     backup,
     config,
+    form_drafts,
+    form_versions,
+    forms,
     geodata,
     openapi,
     projects,
@@ -21,4 +24,23 @@ from server.rest import (  # noqa: E402
     users,
 )
 
-__all__ = ["actor_properties", "app_users", "assignments", "audits", "backup", "blueprint", "config", "geodata", "openapi", "projects", "roles", "sessions", "submission_exports", "user_preferences", "users"]
+__all__ = [
+    "actor_properties",
+    "app_users",
+    "assignments",
+    "audits",
+    "backup",
+    "blueprint",
+    "config",
+    "form_drafts",
+    "form_versions",
+    "forms",
+    "geodata",
+    "openapi",
+    "projects",
+    "roles",
+    "sessions",
+    "submission_exports",
+    "user_preferences",
+    "users",
+]

@@ -48,7 +48,7 @@ def show_form(project_id: int, form_pk: int) -> Response:
         versions = queries.list_versions(session, actor, form)
         draft = session.get(FormVersion, form.draft_version_id) if form.draft_version_id else None
         shown_id = form.draft_version_id or form.current_version_id
-        media = queries.list_attachments(session, actor, form, shown_id) if shown_id else []
+        media = queries.list_attachments(session, shown_id) if shown_id else []
     title = next((version.title for version in [*versions, draft] if version and version.id in {form.current_version_id, shown_id}), form.form_id)
     return page(
         "form.html", form=form, title=title, versions=versions, draft=draft, media=media, states=publish.STATES,

@@ -138,3 +138,18 @@ def test_an_encrypted_submission_without_its_file_says_so(house):
     assert row["__system"]["status"] == "missingEncryptedFormData" and "head" not in row
     [line] = Program(house).table()
     assert (line["Status"], line["AttachmentsPresent"], line["AttachmentsExpected"]) == ("missing encrypted form data", "0", str(len(files)))
+
+
+def test_one_damaged_submission_does_not_end_the_export(house):
+    locked = Locked("passphrase")
+    key_id = with_key(house, locked)
+    phone = house.new_phone()
+    for number in (1, 2):
+        manifest, files = locked.submission(f"uuid:{number}", a_household(f"uuid:{number}"), {"door.jpg": b"photo"})
+        if number == 1:
+            files = {name: content[:-3] for name, content in files.items()}
+        phone.send(manifest, files)
+    rows = Program(house).table(**{str(key_id): "passphrase"})
+    assert [(row["KEY"], row["Status"]) for row in rows] == [("uuid:2", ""), ("uuid:1", "not decrypted")]
+    files = Program(house).files(**{str(key_id): "passphrase"})
+    assert {name for name in files if name.startswith("media/")} == {"media/door.jpg"}

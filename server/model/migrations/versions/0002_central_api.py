@@ -1,5 +1,7 @@
 """Public links, password resets, preferences, site configuration, encryption keys: what ODK Central's interface speaks of."""
 
+import hashlib
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -36,6 +38,7 @@ def _keys_and_site() -> None:
     for table in ("projects", "form_versions"):
         op.execute(f"ALTER TABLE {table} ADD COLUMN key_id {kind} CONSTRAINT fk_{table}_key_id REFERENCES encryption_keys (id)")
         op.create_index(f"ix_{table}_key_id", table, ["key_id"])
+    _digests()
     op.add_column("forms", sa.Column("web_forms_enabled", sa.Boolean, nullable=False, server_default=sa.false()))
     op.create_table(
         "site_config",
@@ -45,6 +48,17 @@ def _keys_and_site() -> None:
         sa.Column("content_type", sa.String(100)),
         sa.Column("set_at", Instant, nullable=False),
     )
+
+
+def _digests() -> None:
+    for name, length in (("sha1", 40), ("sha256", 64)):
+        op.add_column("form_versions", sa.Column(name, sa.String(length)))
+    connection = op.get_bind()
+    versions = sa.table("form_versions", sa.column("id"), sa.column("xform"), sa.column("sha1"), sa.column("sha256"))
+    for (key,) in connection.execute(sa.select(versions.c.id)).all():
+        xform = bytes(connection.execute(sa.select(versions.c.xform).where(versions.c.id == key)).scalar_one())
+        digests = {"sha1": hashlib.sha1(xform, usedforsecurity=False).hexdigest(), "sha256": hashlib.sha256(xform).hexdigest()}
+        connection.execute(sa.update(versions).where(versions.c.id == key).values(digests))
 
 
 def _accounts() -> None:

@@ -1,0 +1,70 @@
+"""What a new definition of a form must not do: change the type of a question, lose its meta group, end its ID as a file name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.forms.definitions import form_definition
+from server.forms.fields import FormDefinition
+from server.model import Form, FormVersion
+
+_FILE_NAME = re.compile(r"\.(xlsx?|xml)$")
+_MOST_VERSIONS = 200
+
+
+def check_definition(session: Session, form: Form | None, definition: FormDefinition) -> None:
+    """Raises: unexpected_value (the form's ID), missing_meta, field_type_conflict."""
+    if _FILE_NAME.search(definition.form_id):
+        raise problems.unexpected_value("formId", definition.form_id, "The Form ID cannot end in .xls, .xlsx, or .xml.")
+    if form is not None and form.form_id != definition.form_id:
+        raise problems.unexpected_value("xmlFormId", definition.form_id, "does not match the form you are updating")
+    if not any(field.path == ("meta",) for field in definition.fields):
+        raise problems.missing_meta()
+    for earlier in _published(session, form):
+        kinds = {field.path: field.kind for field in earlier.fields}
+        for field in definition.fields:
+            old = kinds.get(field.path, field.kind)
+            # Any answer can be read as text: a question may always become one.
+            if central_type(field.kind) not in {central_type(old), "string"}:
+                raise problems.field_type_conflict("/" + "/".join(field.path), central_type(old))
+
+
+def _published(session: Session, form: Form | None) -> list[FormDefinition]:
+    if form is None:
+        return []
+    statement = select(FormVersion.id).where(FormVersion.form_pk == form.id, FormVersion.published_at.is_not(None))
+    return [form_definition(session, key) for key in session.scalars(statement.order_by(FormVersion.published_at.desc()).limit(_MOST_VERSIONS))]
+
+
+def central_type(kind: str) -> str:
+    """The kind of a question in ODK Central's words."""
+    return {"select1": "string", "select": "string"}.get(kind, kind)
+
+
+def check_warnings(session: Session, project_id: int, form: Form | None, definition: FormDefinition, compiled: list[dict[str, Any]]) -> None:
+    """`compiled`: the compiler's warnings. Raises: form_warnings, with those and our own."""
+    workflow: list[dict[str, Any]] = []
+    if form is None and _was_deleted(session, project_id, definition.form_id):
+        workflow.append({"type": "deletedFormExists", "details": {"xmlFormId": definition.form_id}})
+    if form is not None and form.current_version_id is not None:
+        current = form_definition(session, form.current_version_id)
+        there = {field.path for field in definition.fields}
+        removed = [field.name for field in current.fields if field.path not in there]
+        if removed:
+            workflow.append({"type": "structureChanged", "details": removed})
+    if workflow or compiled:
+        found: dict[str, Any] = {}
+        if compiled:
+            found["xlsFormWarnings"] = [warning["en"] for warning in compiled]
+        if workflow:
+            found["workflowWarnings"] = workflow
+        raise problems.form_warnings(found)
+
+
+def _was_deleted(session: Session, project_id: int, form_id: str) -> bool:
+    return bool(session.scalar(select(exists().where(Form.project_id == project_id, Form.form_id == form_id, Form.deleted_at.is_not(None)))))

@@ -1,0 +1,101 @@
+"""Changes to an XForm's text that leave every other byte as its author wrote it: the version, the public key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+from server import problems
+
+_ATTRIBUTE = re.compile(rb"""(\s)((?:[\w.-]+:)?version)(\s*=\s*)("[^"]*"|'[^']*')""")
+_MODEL = ("html", "head", "model")
+_MOST_DEPTH = 200
+
+
+class _Found:
+    """Where start tags are, as byte offsets of `<`."""
+
+    def __init__(self, xform: bytes) -> None:
+        self.path: list[str] = []
+        self.root: int | None = None
+        self.submission: int | None = None
+        self.model: int | None = None
+        self._parser = expat.ParserCreate(namespace_separator=None)
+        self._parser.StartElementHandler, self._parser.EndElementHandler = self._start, self._end
+        try:
+            self._parser.Parse(xform, True)
+        except (expat.ExpatError, ValueError) as error:
+            raise problems.unparseable_xml(str(error)[:200]) from None
+
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        self.path.append(name.rpartition(":")[2])
+        if len(self.path) > _MOST_DEPTH:
+            raise ValueError("too deep")
+        at, above = self._parser.CurrentByteIndex, tuple(self.path[:-1])
+        if above == (*_MODEL, "instance") and self.root is None:
+            self.root = at
+        elif tuple(self.path) == (*_MODEL, "submission") and self.submission is None:
+            self.submission = at
+        elif tuple(self.path) == _MODEL and self.model is None:
+            self.model = at
+
+    def _end(self, _name: str) -> None:
+        self.path.pop()
+
+
+def _tag_end(xform: bytes, start: int) -> int:
+    """Offset of what closes the start tag: `>` or `/>`."""
+    quote = 0
+    for at in range(start, len(xform)):
+        byte = xform[at]
+        if quote:
+            quote = 0 if byte == quote else quote
+        elif byte in b"\"'":
+            quote = byte
+        elif byte == 0x3E:
+            return at - 1 if xform[at - 1] == 0x2F else at
+    raise problems.unparseable_xml("unclosed tag")
+
+
+def _with_version(xform: bytes, make: Callable[[str], str]) -> bytes:
+    start = _Found(xform).root
+    if start is None:
+        raise problems.unparseable_xml("instance")
+    end = _tag_end(xform, start)
+    tag = xform[start:end]
+    found = _ATTRIBUTE.search(tag)
+    old = "" if found is None else _unescaped(found[4][1:-1].decode())
+    value = quoteattr(make(old)).encode()
+    tag = tag.rstrip() + b" version=" + value if found is None else tag[:found.start(4)] + value + tag[found.end(4):]
+    return xform[:start] + tag + xform[end:]
+
+
+def _unescaped(text: str) -> str:
+    for escaped, plain in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
+        text = text.replace(escaped, plain)
+    return text
+
+
+def set_version(xform: bytes, version: str) -> bytes:
+    """The XForm says that it is this version. Raises: unparseable_xml."""
+    return _with_version(xform, lambda _old: version)
+
+
+def add_version_suffix(xform: bytes, suffix: str) -> bytes:
+    """The XForm's version ends with `suffix`. Raises: unparseable_xml."""
+    return _with_version(xform, lambda old: old + suffix)
+
+
+def with_public_key(xform: bytes, public_key: str) -> bytes:
+    """Phones encrypt what they send (ODK encryption specification: base64RsaPublicKey of the submission element)."""
+    found = _Found(xform)
+    attribute = b" base64RsaPublicKey=" + quoteattr(public_key).encode()
+    if found.submission is not None:
+        end = _tag_end(xform, found.submission)
+        return xform[:end].rstrip() + attribute + xform[end:]
+    if found.model is None:
+        raise problems.unparseable_xml("model")
+    at = _tag_end(xform, found.model) + 1
+    return xform[:at] + b"<submission" + attribute + b"/>" + xform[at:]

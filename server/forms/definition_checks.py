@@ -15,6 +15,7 @@ from server.model import Form, FormVersion
 
 _FILE_NAME = re.compile(r"\.(xlsx?|xml)$")
 _MOST_VERSIONS = 200
+_MOST_ID = 64
 
 
 def check_definition(session: Session, form: Form | None, definition: FormDefinition) -> None:
@@ -23,14 +24,18 @@ def check_definition(session: Session, form: Form | None, definition: FormDefini
         raise problems.unexpected_value("formId", definition.form_id, "The Form ID cannot end in .xls, .xlsx, or .xml.")
     if form is not None and form.form_id != definition.form_id:
         raise problems.unexpected_value("xmlFormId", definition.form_id, "does not match the form you are updating")
-    if not any(field.path == ("meta",) for field in definition.fields):
+    if form is None and len(definition.form_id) > _MOST_ID:
+        raise problems.value_too_long("formId", _MOST_ID)
+    # Forms from before this was asked may go on without.
+    if form is None and not any(field.path[:1] == ("meta",) and len(field.path) > 1 for field in definition.fields):
         raise problems.missing_meta()
     for earlier in _published(session, form):
         kinds = {field.path: field.kind for field in earlier.fields}
         for field in definition.fields:
             old = kinds.get(field.path, field.kind)
-            # Any answer can be read as text: a question may always become one.
-            if central_type(field.kind) not in {central_type(old), "string"}:
+            # Any answer can be read as text, so a question may always become one; a group or a repeat is no answer.
+            allowed = {central_type(old)} if old in {"structure", "repeat"} else {central_type(old), "string"}
+            if central_type(field.kind) not in allowed:
                 raise problems.field_type_conflict("/" + "/".join(field.path), central_type(old))
 
 

@@ -21,10 +21,12 @@ TRASH_DAYS = 30
 STATES = ("open", "closing", "closed")
 
 
-def publish_draft(session: Session, actor: Actor, form: Form, *, version: str | None = None) -> FormVersion:
+def publish_draft(
+    session: Session, actor: Actor, form: Form, *, version: str | None = None, at: datetime | None = None
+) -> FormVersion:
     """The draft is the form's current version: frozen, its entity lists declared, the change recorded.
 
-    `version`: it is published under this name instead of its own. Raises: insufficient_rights, no_draft, version_not_unique.
+    `version`: it is published under this name instead of its own; `at`: when, if not now. Raises: insufficient_rights, no_draft, version_not_unique.
     """
     actor.require("form.update", form)
     if form.draft_version_id is None:
@@ -32,15 +34,18 @@ def publish_draft(session: Session, actor: Actor, form: Form, *, version: str | 
     if version is not None:
         reversion_draft(session, actor, form, version)
     draft = session.get_one(FormVersion, form.draft_version_id)
-    taken = select(FormVersion.id).where(
-        FormVersion.form_pk == form.id, FormVersion.version == draft.version, FormVersion.published_at.is_not(None)
-    )
+    # Also of a form in the trash: phones may hold its submissions, which name the form and this version.
+    taken = select(FormVersion.id).join(Form, Form.id == FormVersion.form_pk).where(
+        Form.project_id == form.project_id, Form.form_id == form.form_id, FormVersion.version == draft.version,
+        FormVersion.published_at.is_not(None),
+    )  # fmt: skip
     if session.scalar(taken) is not None:
         raise problems.version_not_unique(form.form_id, draft.version)
     definition = form_definition(session, draft.id)
     if draft.key_id is None:
         declare_lists(session, actor, form.project_id, {entity.list_name: tuple(entity.properties) for entity in definition.entities})
-    draft.published_at, draft.published_by, draft.draft_token = datetime.now(UTC), actor.id or None, None
+    draft.published_at, draft.published_by, draft.draft_token = at or datetime.now(UTC), actor.id or None, None
+    draft.publish_notes = session.info.get("notes")
     old = form.current_version_id
     form.current_version_id, form.draft_version_id, form.updated_at = draft.id, None, draft.published_at
     session.flush()

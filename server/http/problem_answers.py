@@ -58,7 +58,7 @@ _BY_STATUS = {401: problems.authentication_failed, 403: problems.insufficient_ri
 
 
 # A number in the path that is none: ODK Central says what is wrong with it.
-_ID_PATH = re.compile(r"/v1/(?:projects|users)/(?!current|reset|\d+(?:/|$))([^/]+)")
+_ID_PATH = re.compile(r"/v1/(?:(?:projects|users)/(?!current|reset|\d+(?:/|$))([^/]+)|projects/\d+/forms/(?!\d+/)([^/]+)/restore$)")
 
 
 def _wrong_id(text: str) -> Problem:
@@ -74,7 +74,7 @@ def _answer_http(error: HTTPException) -> Response:
     if status == 413:
         return answer_problem(problems.too_large(parts().settings.max_body_bytes))
     if status == 404 and (wrong := _ID_PATH.match(request.path)):
-        return answer_problem(_wrong_id(wrong[1]))
+        return answer_problem(_wrong_id(wrong[1] or wrong[2]))
     if status in _BY_STATUS:
         return answer_problem(_BY_STATUS[status]())
     if status == 405:

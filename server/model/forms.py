@@ -70,6 +70,7 @@ class FormVersion(Table):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("actors.id"), index=True)
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
+    publish_notes: Mapped[str | None]
     published_by: Mapped[int | None] = mapped_column(ForeignKey("actors.id"), index=True)
     __table_args__ = (
         Index("uq_form_versions_published", "form_pk", "version", unique=True,

@@ -8,7 +8,8 @@ from flask import Response, request
 
 from server.access.actor import Actor, Grant
 from server.entities.phone_csv import csv_md5
-from server.forms.queries import ListedForm, Medium, get_draft, get_form, get_version, list_media, list_open_forms
+from server.forms.queries import ListedForm, Medium, get_draft, get_form, get_version, list_attachments, list_media, list_open_forms
+from server.forms.reading import find_readable
 from server.http.addresses import base_url
 from server.http.credentials import phone_or_user
 from server.http.key_addresses import own_prefix
@@ -20,16 +21,17 @@ from server.transactions import transaction
 
 def form_entry(form: ListedForm, address: str, *, manifest: str) -> str:
     """One `xform` element; `address` and `manifest` are absolute."""
-    media = f"<manifestUrl>{text(manifest)}</manifestUrl>" if form.has_media else ""
+    media = f"\n      <manifestUrl>{text(manifest)}</manifestUrl>" if form.has_media else ""
     return (
-        f"<xform><formID>{text(form.form_id)}</formID><name>{text(form.name or form.form_id)}</name><version>{text(form.version)}</version>"
-        f"<hash>md5:{form.md5}</hash><downloadUrl>{text(address)}</downloadUrl>{media}</xform>"
+        f"    <xform>\n      <formID>{text(form.form_id)}</formID>\n      <name>{text(form.name or form.form_id)}</name>\n"
+        f"      <version>{text(form.version)}</version>\n      <hash>md5:{form.md5}</hash>\n"
+        f"      <downloadUrl>{text(address)}</downloadUrl>{media}\n    </xform>\n"
     )
 
 
 def form_list(entries: list[str]) -> Response:
     """The list of `xform` elements."""
-    return xml_answer(['<xforms xmlns="http://openrosa.org/xforms/xformsList">', *entries, "</xforms>"])
+    return xml_answer(['  <xforms xmlns="http://openrosa.org/xforms/xformsList">\n', *entries, "  </xforms>"])
 
 
 def manifest(media: list[Medium], address: str, hashes: dict[str, str], integrity: str) -> Response:
@@ -39,12 +41,12 @@ def manifest(media: list[Medium], address: str, hashes: dict[str, str], integrit
         kind = extra = ""
         if medium.entity_list is not None:
             kind = ' type="approvalEntityList"' if medium.entity_list.approval_required else ' type="entityList"'
-            extra = f"<integrityUrl>{text(integrity + quote(medium.entity_list.name, safe='') + '/integrity')}</integrityUrl>"
+            extra = f"\n      <integrityUrl>{text(integrity + quote(medium.entity_list.name, safe='') + '/integrity')}</integrityUrl>"
         entries.append(
-            f"<mediaFile{kind}><filename>{text(medium.name)}</filename><hash>md5:{medium.md5 or hashes[medium.name]}</hash>"
-            f"<downloadUrl>{text(address + quote(medium.name, safe=''))}</downloadUrl>{extra}</mediaFile>"
+            f"    <mediaFile{kind}>\n      <filename>{text(medium.name)}</filename>\n      <hash>md5:{medium.md5 or hashes[medium.name]}</hash>\n"
+            f"      <downloadUrl>{text(address + quote(medium.name, safe=''))}</downloadUrl>{extra}\n    </mediaFile>\n"
         )
-    return xml_answer(['<manifest xmlns="http://openrosa.org/xforms/xformsManifest">', *entries, "</manifest>"])
+    return xml_answer(['  <manifest xmlns="http://openrosa.org/xforms/xformsManifest">\n', *entries, "  </manifest>"])
 
 
 def read_manifest(actor: Actor, project_id: int, form_id: str) -> tuple[list[Medium], dict[str, str]]:
@@ -66,18 +68,29 @@ def get_form_list(project_id: int) -> Response:
     return form_list([form_entry(form, f"{base}{name}.xml", manifest=f"{base}{name}/manifest") for form, name in zip(forms, names, strict=True)])
 
 
-@blueprint.get("/v1/projects/<int:project_id>/forms/<form_id>/manifest")
-def get_manifest(project_id: int, form_id: str) -> Response:
-    media, hashes = read_manifest(phone_or_user(), project_id, form_id)
+_FORM = "/v1/projects/<int:project_id>/forms/<form_id>"
+
+
+@blueprint.get(f"{_FORM}/manifest", defaults={"draft": False, "version": None})
+@blueprint.get(f"{_FORM}/draft/manifest", defaults={"draft": True, "version": None})
+@blueprint.get(f"{_FORM}/versions/<version>/manifest", defaults={"draft": False})
+def get_manifest(project_id: int, form_id: str, *, draft: bool, version: str | None) -> Response:
+    """The media of a form's version."""
+    actor = phone_or_user()
+    with transaction(parts().engine) as session:
+        meant = find_readable(session, actor, project_id, form_id, draft=draft, version=version).version
+        media = list_media(session, meant.id) if meant is not None else []
+        hashes = {medium.name: csv_md5(session, actor, medium.entity_list) for medium in media if medium.entity_list}
     base = f"{base_url()}{own_prefix()}/projects/{project_id}"
-    return manifest(media, f"{base}/forms/{quote(form_id, safe='')}/attachments/", hashes, f"{base}/datasets/")
+    place = f"{base}/forms/{quote(form_id, safe='')}" + ("/draft" if draft else f"/versions/{quote(version, safe='')}" if version is not None else "")
+    return manifest(media, f"{place}/attachments/", hashes, f"{base}/datasets/")
 
 
 @blueprint.get("/v1/test/<token>/projects/<int:project_id>/forms/<form_id>/draft/formList")
 def get_draft_list(token: str, project_id: int, form_id: str) -> Response:
     with transaction(parts().engine) as session:
         form, draft = get_draft(session, project_id, form_id, token)
-        listed = ListedForm(form.form_id, draft.title, draft.version, draft.md5, bool(list_media(session, draft.id)))
+        listed = ListedForm(form.form_id, draft.title, draft.version, draft.md5, bool(list_attachments(session, draft.id)))
     base = f"{base_url()}/v1/test/{token}/projects/{project_id}/forms/{quote(form_id, safe='')}/draft"
     return form_list([form_entry(listed, f"{base}.xml", manifest=f"{base}/manifest")])
 

@@ -41,12 +41,13 @@ def version_shape(version: FormVersion) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def extended_form_shape(session: Session, row: FormInVersion, counts: FormCounts) -> dict[str, Any]:
-    """A form with what hangs on it."""
+def extended_form_shape(session: Session, row: FormInVersion, counts: FormCounts, *, may_update: bool = False) -> dict[str, Any]:
+    """A form with what hangs on it; the publisher's notes for who may change it."""
     version = row.version
     definition = form_definition(session, version.id) if version is not None else None
+    notes = {"publishNotes": version.publish_notes} if may_update and version is not None else {}
     return {
-        **form_shape(row), "submissions": counts.submissions,
+        **form_shape(row), **notes, "submissions": counts.submissions,
         "reviewStates": {"received": counts.received, "hasIssues": counts.has_issues, "edited": counts.edited},
         "lastSubmission": instant(counts.last_submission), "excelContentType": XLSX if version is not None and version.xlsx_sha256 else None,
         "publicLinks": counts.public_links, "entityRelated": bool(definition and definition.entities),
@@ -54,9 +55,11 @@ def extended_form_shape(session: Session, row: FormInVersion, counts: FormCounts
     }  # fmt: skip
 
 
-def published_shape(form: Form, version: FormVersion, publisher: ActorRow | None, *, extended: bool) -> dict[str, Any]:
+def published_shape(form: Form, version: FormVersion, publisher: ActorRow | None, *, extended: bool, may_update: bool) -> dict[str, Any]:
     """A published version in the list of versions."""
     shape = form_shape(FormInVersion(form, version))
+    if extended and may_update:
+        shape["publishNotes"] = version.publish_notes
     if extended:
         shape |= {"publishedBy": actor_shape(publisher) if publisher else None, "excelContentType": XLSX if version.xlsx_sha256 else None}
     return shape
@@ -74,8 +77,9 @@ def _attachment_shape(row: FormAttachment, blob: BlobRow | None) -> dict[str, An
         "name": row.name, "type": row.kind, "exists": blob is not None or row.list_id is not None, "blobExists": blob is not None,
         "datasetExists": row.list_id is not None,
     }  # fmt: skip
+    shape["hash"] = blob.md5 if blob is not None else None
     if blob is not None:
-        shape |= {"hash": blob.md5, "size": blob.size_bytes}
+        shape["size"] = blob.size_bytes
     if row.updated_at is not None:
         shape["updatedAt"] = instant(row.updated_at)
     return shape

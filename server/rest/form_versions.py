@@ -111,5 +111,5 @@ def get_form_versions(project_id: int, form_id: str) -> Response:
     actor = authenticate()
     with transaction(parts().engine) as session:
         form = find_readable(session, actor, project_id, form_id).form
-        found = list_published(session, form)
-        return answer_json([published_shape(form, version, publisher, extended=wants_extended()) for version, publisher in found])
+        how = {"extended": wants_extended(), "may_update": actor.can("form.update", form)}
+        return answer_json([published_shape(form, version, publisher, **how) for version, publisher in list_published(session, form)])

@@ -23,6 +23,7 @@ from server.http.json_answers import action_notes, answer_json, answer_success, 
 from server.http.json_body import flag_of, json_object
 from server.http.parts import parts
 from server.model import Form, FormVersion
+from server.problems import Problem
 from server.rest import blueprint
 from server.rest.form_shapes import XLSX, extended_form_shape, form_shape
 from server.storage import Blob
@@ -60,7 +61,11 @@ def read_sent_form() -> SentForm:
         )  # fmt: skip
     if not content.strip():
         raise problems.missing_parameter("formId")
-    return SentForm(content, read_form_definition(content), None, None, [])
+    try:
+        return SentForm(content, read_form_definition(content), None, None, [])
+    except Problem as problem:
+        # XML, but no form: ODK Central says which part it looked for first.
+        raise problems.missing_parameter("formId") if problem.code == "400.15" else problem from None
 
 
 def put_sent_form(session: Session, actor: Actor, project_id: int, sent: SentForm, *, form: Form | None) -> Form:
@@ -78,7 +83,8 @@ def shown_form(session: Session, actor: Actor, row: FormInVersion, *, draft: boo
     """The form's JSON, extended where the client asked for it."""
     if not wants_extended():
         return form_shape(row)
-    return extended_form_shape(session, row, count_forms(session, actor, [row.form], draft=draft)[row.form.id])
+    counts = count_forms(session, actor, [row.form], draft=draft)[row.form.id]
+    return extended_form_shape(session, row, counts, may_update=actor.can("form.update", row.form))
 
 
 @blueprint.get(_ALL)
@@ -108,7 +114,7 @@ def post_form(project_id: int) -> Response:
         remember_notes(session, action_notes())
         form = put_sent_form(session, actor, project_id, sent, form=None)
         if is_true("publish"):
-            publish_draft(session, actor, form)
+            publish_draft(session, actor, form, at=form.created_at)
         version = session.get(FormVersion, form.current_version_id or form.draft_version_id)
         return answer_json(form_shape(FormInVersion(form, version)))
 

@@ -17,7 +17,7 @@ from server.forms.definitions import known_definition
 from server.submissions.answers import file_names, read_answers
 from server.submissions.envelope import Envelope
 from server.submissions.known_forms import known_form, known_shape
-from server.submissions.receive import SENDERS, Sending, division_of
+from server.submissions.arriving import SENDERS, Sending, division_of
 from server.transactions import Statement, new_id, sqlite_time
 
 _SENDER = (
@@ -27,6 +27,7 @@ _SENDER = (
     " AND forms.project_id = :project_id AND forms.form_id = :form_id AND forms.deleted_at IS NULL AND forms.state <> 'closed' AND EXISTS (SELECT 1 FROM assignments"
     " WHERE assignments.actor_id = actors.id AND assignments.project_id = :project_id AND assignments.role IN (" + SENDERS + ")"
     " AND (assignments.form_id IS NULL OR assignments.form_id = :form_pk))"
+    " AND NOT EXISTS (SELECT 1 FROM purged_submissions WHERE form_pk = :form_pk AND instance_id = :instance_id)"
 )
 _VERSION = (
     "INSERT INTO submission_versions (project_id, id, form_pk, is_draft, submission_id, form_version_id, instance_id, xml, answers, is_encrypted,"
@@ -96,7 +97,7 @@ def arrive(
     None for edits, resends, forms that change entities, versions not seen before, and a phone that may not send this form.
     `sending.files` must be in the store. Raises: busy.
     """
-    if envelope.deprecated_id or envelope.entities or any(file.blob.content is not None for file in sending.files):
+    if envelope.deprecated_id or envelope.entities or any(file.blob.content is not None or file.part_name for file in sending.files):
         return None
     found = known_form(engine, project_id, envelope.form_id, envelope.version)
     row = _row(engine, found, project_id, token_key, envelope, xml, sending) if found else None
@@ -115,17 +116,18 @@ def _row(
     definition, shape = known_definition(engine, found[1]), known_shape(engine, found[1])
     if definition is None or shape is None:
         return None
+    version_id = new_id()
     answers = {} if envelope.is_encrypted else read_answers(envelope.root, shape, envelope.instance_id)
     expected = dict.fromkeys(name[:255] for name in (envelope.media if envelope.is_encrypted else file_names(answers, shape)))
     sent = {}
     for file in sending.files:
         sent.setdefault(file.name, file)
     return {
-        "project_id": project_id, "id": new_id(), "form_pk": found[0], "form_id": envelope.form_id, "submission_id": new_id(), "form_version_id": found[1],
+        "project_id": project_id, "id": version_id, "form_pk": found[0], "form_id": envelope.form_id, "submission_id": new_id(), "form_version_id": found[1],
         "instance_id": envelope.instance_id, "xml": xml, "answers": orjson.dumps(answers).decode(), "is_encrypted": envelope.is_encrypted,
         "is_complete": not sending.more_to_come, "device_id": sending.device_id, "user_agent": sending.user_agent,
         "received_at": datetime.now(UTC), "instance_name": envelope.instance_name, "audit_id": new_id(), "change_id": new_id(),
-        "details": orjson.dumps({"instanceId": envelope.instance_id}).decode(), "division": division_of(answers), "token_key": token_key,
+        "details": orjson.dumps({"instanceId": envelope.instance_id, "submissionDefId": version_id}).decode(), "division": division_of(answers), "token_key": token_key,
         "files": [
             (name, file.blob if (file := sent.get(name)) else None, (file.content_type or "")[:100] or None if file else None, name in expected)
             for name in dict.fromkeys([*expected, *sent])

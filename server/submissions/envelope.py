@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from lxml import etree
 
 from server import problems
 
 _MAX_NAME = 255
+_SHORT = 1000
 _local = threading.local()
 
 
@@ -81,23 +83,35 @@ def _text(element: etree._Element | None) -> str | None:
 
 
 def read_envelope(xml: bytes) -> Envelope:
-    """What the XML says of itself. Raises: unparseable_xml, missing_part (form ID, instanceID), invalid_value."""
-    root = parse_xml(xml)
+    """What the XML says of itself; an instanceID of our own where it has none (so does ODK Central).
+
+    Raises: unparseable_xml, missing_parameter (form ID; instanceID of an encrypted one), invalid_value.
+    """
+    try:
+        root = parse_xml(xml)
+    except problems.Problem:
+        # Of what breaks off before it names a form, ODK Central says what is missing, not where it breaks.
+        if len(xml) < _SHORT and b"id=" not in xml and b"<!" not in xml:
+            raise problems.missing_parameter("form ID xml attribute") from None
+        raise
     form_id = root.get("id") or ""
     version = root.get("version") or root.get("{http://openrosa.org/xforms}version") or ""
     if not form_id:
-        raise problems.missing_part("form ID xml attribute")
+        raise problems.missing_parameter("form ID xml attribute")
     meta = _child(root, "meta")
-    instance_id = (_text(_child(meta, "instanceID")) if meta is not None else None) or root.get("instanceID")
-    if not instance_id:
-        raise problems.missing_part("instanceID")
-    for name, value in (("id", form_id), ("version", version), ("instanceID", instance_id)):
-        if len(value) > _MAX_NAME:
-            raise problems.invalid_value(name, f"> {_MAX_NAME}")
+    instance_id = (_text(_child(meta, "instanceID")) if meta is not None else None) or _text(_child(root, "instanceID")) or root.get("instanceID")
     # Some clients leave the attribute out (ODK Central goes by the elements too).
     is_encrypted = root.get("encrypted") == "yes" or (
         b"encryptedXmlFile" in xml and _child(root, "encryptedXmlFile") is not None and _child(root, "base64EncryptedKey") is not None
     )
+    if not instance_id:
+        if is_encrypted:
+            # Its answers could never be decrypted: the instanceID is part of the key.
+            raise problems.missing_parameter("instanceId (required for encrypted submissions)")
+        instance_id = str(uuid4())
+    for name, value in (("id", form_id), ("version", version), ("instanceID", instance_id)):
+        if len(value) > _MAX_NAME:
+            raise problems.invalid_value(name, f"> {_MAX_NAME}")
     return Envelope(
         form_id, version, instance_id,
         (_text(_child(meta, "instanceName")) or "")[:1000] or None if meta is not None else None,

@@ -82,7 +82,7 @@ def insert_submission(
     rows = {
         **version, "answers": orjson.dumps(version["answers"]).decode(), "instance_name": instance_name, "division": division,
         "audit_id": new_id(), "change_id": new_id(), "is_logged": is_logged,
-        "details": orjson.dumps({"instanceId": version["instance_id"]}).decode(), "received_at": stored_time(session, version["received_at"]),
+        "details": orjson.dumps({"instanceId": version["instance_id"], "submissionDefId": version["id"]}).decode(), "received_at": stored_time(session, version["received_at"]),
     }  # fmt: skip
     if session.get_bind().dialect.name == "postgresql":
         return _ONE.on(session, {**rows, "expected": expected}).fetchone() is not None

@@ -53,6 +53,7 @@ def _keys_and_site() -> None:
 def _digests() -> None:
     for name, length in (("sha1", 40), ("sha256", 64)):
         op.add_column("form_versions", sa.Column(name, sa.String(length)))
+    op.add_column("form_versions", sa.Column("publish_notes", sa.String))
     connection = op.get_bind()
     versions = sa.table("form_versions", sa.column("id"), sa.column("xform"), sa.column("sha1"), sa.column("sha256"))
     for (key,) in connection.execute(sa.select(versions.c.id)).all():

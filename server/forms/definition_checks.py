@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.forms.definitions import form_definition
-from server.forms.fields import FormDefinition
+from server.forms.fields import Field, FormDefinition, Path
 from server.model import Form, FormVersion
 
 _FILE_NAME = re.compile(r"\.(xlsx?|xml)$")
@@ -29,14 +30,22 @@ def check_definition(session: Session, form: Form | None, definition: FormDefini
     # Forms from before this was asked may go on without.
     if form is None and not any(field.path[:1] == ("meta",) and len(field.path) > 1 for field in definition.fields):
         raise problems.missing_meta()
-    for earlier in _published(session, form):
-        kinds = {field.path: field.kind for field in earlier.fields}
-        for field in definition.fields:
-            old = kinds.get(field.path, field.kind)
-            # Any answer can be read as text, so a question may always become one; a group or a repeat is no answer.
-            allowed = {central_type(old)} if old in {"structure", "repeat"} else {central_type(old), "string"}
-            if central_type(field.kind) not in allowed:
-                raise problems.field_type_conflict("/" + "/".join(field.path), central_type(old))
+    _check_types(_published(session, form), definition)
+
+
+def _check_types(published: list[FormDefinition], definition: FormDefinition) -> None:
+    """Answers of a type keep it, or become text; of several earlier types the newest counts. Raises: field_type_conflict."""
+    known: dict[Path, Field] = {}
+    for earlier in reversed(published):
+        known.update({field.path: field for field in earlier.fields})
+    for field in definition.fields:
+        before = known.get(field.path, field)
+        old = before.told_type
+        # A definition stored before types were declared can only be compared by kind.
+        new = field.told_type if before.declared else replace(field, declared="").told_type
+        # Any answer can be read as text, so a question may always become one; a group or a repeat is no answer.
+        if old != new and (new != "string" or old in {"structure", "repeat"}):
+            raise problems.field_type_conflict("/" + "/".join(field.path), old)
 
 
 def _published(session: Session, form: Form | None) -> list[FormDefinition]:
@@ -44,11 +53,6 @@ def _published(session: Session, form: Form | None) -> list[FormDefinition]:
         return []
     statement = select(FormVersion.id).where(FormVersion.form_pk == form.id, FormVersion.published_at.is_not(None))
     return [form_definition(session, key) for key in session.scalars(statement.order_by(FormVersion.published_at.desc()).limit(_MOST_VERSIONS))]
-
-
-def central_type(kind: str) -> str:
-    """The kind of a question in ODK Central's words."""
-    return {"select1": "string", "select": "string"}.get(kind, kind)
 
 
 def check_warnings(session: Session, project_id: int, form: Form | None, definition: FormDefinition, compiled: list[dict[str, Any]]) -> None:

@@ -52,8 +52,8 @@ def save_draft(
         session.add(form)
         session.flush()
         record_audit(session, actor, "form.create", project_id=project_id, form_pk=form.id)
-        return _put_draft(session, actor, form, xform, definition, xlsx, is_new=True)
-    return _put_draft(session, actor, form, xform, definition, xlsx, is_new=False)
+        return put_draft(session, actor, form, xform, definition, xlsx, is_new=True)
+    return put_draft(session, actor, form, xform, definition, xlsx, is_new=False)
 
 
 def _with_project_key(session: Session, project: Project, xform: bytes, definition: FormDefinition) -> tuple[bytes, FormDefinition]:
@@ -61,7 +61,8 @@ def _with_project_key(session: Session, project: Project, xform: bytes, definiti
     return (xform, definition) if encrypted is xform else (encrypted, read_form_definition(encrypted))
 
 
-def _put_draft(session: Session, actor: Actor, form: Form, xform: bytes, definition: FormDefinition, xlsx: Blob | None, *, is_new: bool) -> Form:
+def put_draft(session: Session, actor: Actor, form: Form, xform: bytes, definition: FormDefinition, xlsx: Blob | None, *, is_new: bool) -> Form:
+    """A new row that is the form's draft, in place of the one before; whoever calls has checked the right and the definition."""
     if xlsx is not None:
         record_blob(session, xlsx)
     earlier_id, now = form.draft_version_id or form.current_version_id, datetime.now(UTC)
@@ -99,7 +100,7 @@ def copy_published(session: Session, actor: Actor, form: Form) -> Form:
     project = session.get_one(Project, form.project_id)
     xform, definition = _with_project_key(session, project, xform, read_form_definition(xform))
     xlsx_sha256 = current.xlsx_sha256
-    _put_draft(session, actor, form, xform, definition, None, is_new=False)
+    put_draft(session, actor, form, xform, definition, None, is_new=False)
     session.get_one(FormVersion, form.draft_version_id).xlsx_sha256 = xlsx_sha256
     return form
 
@@ -108,7 +109,7 @@ def reversion_draft(session: Session, actor: Actor, form: Form, version: str) ->
     """The draft says that it is this version; its bytes are new, its media and its .xlsx stay. Raises: unparseable_xml."""
     draft = session.get_one(FormVersion, form.draft_version_id)
     xform, xlsx_sha256 = set_version(bytes(draft.xform), version), draft.xlsx_sha256
-    _put_draft(session, actor, form, xform, read_form_definition(xform), None, is_new=False)
+    put_draft(session, actor, form, xform, read_form_definition(xform), None, is_new=False)
     session.get_one(FormVersion, form.draft_version_id).xlsx_sha256 = xlsx_sha256
 
 

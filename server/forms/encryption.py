@@ -18,11 +18,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import problems
-from server.access.actor import Actor
-from server.access.audit import record_audit
 from server.forms.fields import read_form_definition
 from server.forms.xform_edits import add_version_suffix, with_public_key
-from server.model import EncryptionKey, Form, FormVersion, Project
+from server.model import EncryptionKey, Project
 
 _LEAST_PASSPHRASE = 10
 _ROUNDS = 128_000
@@ -66,21 +64,6 @@ def check_passphrase(passphrase: Any) -> str:
     return passphrase
 
 
-def encrypt_project(session: Session, actor: Actor, project: Project, *, public: str, private: dict[str, Any], hint: str | None) -> None:
-    """All forms of the project carry this key from now on, in a new version each; drafts are replaced.
-
-    Raises: insufficient_rights, already_active.
-    """
-    actor.require("project.update", project)
-    if project.key_id is not None:
-        raise problems.already_active("managed encryption")
-    key = EncryptionKey(public=public, private=private, managed=True, hint=hint, created_at=datetime.now(UTC))
-    session.add(key)
-    session.flush()
-    project.key_id, project.updated_at = key.id, datetime.now(UTC)
-    record_audit(session, actor, "project.update", project_id=project.id, encrypted=True)
-
-
 def version_suffix() -> str:
     """What tells the encrypted version of a form from the one before."""
     return f"[encrypted:{os.urandom(4).hex()}]"
@@ -92,13 +75,3 @@ def encrypted_xform(session: Session, project: Project, xform: bytes, suffix: st
         return xform
     key = session.get_one(EncryptionKey, project.key_id)
     return add_version_suffix(with_public_key(xform, key.public), suffix or version_suffix())
-
-
-def unencrypted_versions(session: Session, project_id: int) -> list[tuple[Form, FormVersion]]:
-    """Current versions and drafts of the project's forms that carry no key."""
-    statement = (
-        select(Form, FormVersion)
-        .join(FormVersion, (FormVersion.id == Form.current_version_id) | (FormVersion.id == Form.draft_version_id))
-        .where(Form.project_id == project_id, Form.deleted_at.is_(None), FormVersion.key_id.is_(None)).order_by(Form.id, FormVersion.id)
-    )  # fmt: skip
-    return [(form, version) for form, version in session.execute(statement)]

@@ -18,6 +18,7 @@ class Field:
     """One node of the form. `path` is below the root element; `kind` is one of KINDS.
 
     `labels` by language as the form names it ("中文 (zh)"), or under "default" where it has no translations.
+    `declared`: the type that programs are told: the bind's own word, else repeat, structure or unknown, as ODK Central has them.
     """
 
     path: Path
@@ -26,11 +27,17 @@ class Field:
     choice_list: str | None = None
     sensitive: bool = False
     required: bool = False
+    declared: str = ""
 
     @property
     def name(self) -> str:
         """The last name of the path."""
         return self.path[-1]
+
+    @property
+    def told_type(self) -> str:
+        """`declared`; of a form that was stored before there was such a thing, what its kind amounts to."""
+        return self.declared or {"select1": "string", "select": "string", "barcode": "barcode"}.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True, slots=True)

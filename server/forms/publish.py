@@ -47,7 +47,9 @@ def publish_draft(
     draft.published_at, draft.published_by, draft.draft_token = at or datetime.now(UTC), actor.id or None, None
     draft.publish_notes = session.info.get("notes")
     old = form.current_version_id
-    form.current_version_id, form.draft_version_id, form.updated_at = draft.id, None, draft.published_at
+    form.current_version_id, form.draft_version_id = draft.id, None
+    if at is None:
+        form.updated_at = draft.published_at
     session.flush()
     details = {"form_version_id": draft.id, "version": draft.version}
     record_audit(session, actor, "form.update.publish", project_id=form.project_id, form_pk=form.id, oldDefId=old, newDefId=draft.id)

@@ -15,13 +15,13 @@ _MOST_DEPTH = 200
 
 
 class _Found:
-    """Where start tags are, as byte offsets of `<`."""
+    """Where tags are, as byte offsets of `<`."""
 
     def __init__(self, xform: bytes) -> None:
         self.path: list[str] = []
         self.root: int | None = None
         self.submission: int | None = None
-        self.model: int | None = None
+        self.model_end: int | None = None
         self._parser = expat.ParserCreate(namespace_separator=None)
         self._parser.StartElementHandler, self._parser.EndElementHandler = self._start, self._end
         try:
@@ -38,10 +38,10 @@ class _Found:
             self.root = at
         elif tuple(self.path) == (*_MODEL, "submission") and self.submission is None:
             self.submission = at
-        elif tuple(self.path) == _MODEL and self.model is None:
-            self.model = at
 
     def _end(self, _name: str) -> None:
+        if tuple(self.path) == _MODEL and self.model_end is None:
+            self.model_end = self._parser.CurrentByteIndex
         self.path.pop()
 
 
@@ -95,7 +95,6 @@ def with_public_key(xform: bytes, public_key: str) -> bytes:
     if found.submission is not None:
         end = _tag_end(xform, found.submission)
         return xform[:end].rstrip() + attribute + xform[end:]
-    if found.model is None:
+    if found.model_end is None or xform[found.model_end : found.model_end + 2] != b"</":
         raise problems.unparseable_xml("model")
-    at = _tag_end(xform, found.model) + 1
-    return xform[:at] + b"<submission" + attribute + b"/>" + xform[at:]
+    return xform[: found.model_end] + b"<submission" + attribute + b"/>" + xform[found.model_end :]

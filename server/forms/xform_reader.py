@@ -26,6 +26,7 @@ _KINDS = {
 }  # fmt: skip
 _BY_CONTROL = {"select1": "select1", "select": "select", "rank": "select", "upload": "binary"}
 _MEDIA = {"images": "image", "audio": "audio", "video": "video", "file": "file", "file-csv": "file"}
+_MEDIA_FORMS = {"image": "image", "big-image": "image", "audio": "audio", "video": "video"}
 # Masked unless the reader's role may see them, on every surface; a form's author can mark others (bind `sensitive`).
 _SENSITIVE = re.compile(r"(^|_)(id_number|id_card|bank_account|bank_card)$")
 
@@ -216,7 +217,18 @@ class XFormReader:
             choice_list=choice_list,
             sensitive=marked or bool(_SENSITIVE.search(path[-1])),
             required=required not in {"", "false()", "false"},
+            declared=self._declared(path, node),
         )
+
+    def _declared(self, path: Path, node: etree._Element) -> str:
+        """The type that ODK Central tells of the node: what the body repeats, else what a bind says, else whether it holds others."""
+        if path in self._repeats:
+            return "repeat"
+        bind = self._binds.get(path)
+        if bind is not None and bind.get("type"):
+            return bind.get("type")[:60]
+        holds = any(_local(child) for child in node) or path[-2:] == ("meta", "entity")
+        return "structure" if holds else "unknown"
 
     def _kind(self, path: Path, node: etree._Element) -> str:
         if path in self._repeats or node.get(f"{_JR}template") is not None:
@@ -278,9 +290,12 @@ class XFormReader:
             name = _local(node)
             texts = [node.get("src") or ""] if name == "instance" else [node.text or "", node.get("src") or ""]
             if name in {"instance", "value", "label", "hint", "img", "audio", "video"}:
+                form = _MEDIA_FORMS.get(node.get("form") or "")
                 for text in texts:
                     for folder, file_name in _JR_URL.findall(text):
-                        found.setdefault(file_name, _MEDIA[folder])
+                        # Phones keep a form's files in one folder: a name with a path in it is no file of theirs.
+                        if "/" not in file_name:
+                            found.setdefault(file_name, form or _MEDIA[folder])
             searched = _SEARCH.search(node.get("appearance") or "") if name in _CONTROLS else None
             if searched:
                 file_name = searched.group(1)

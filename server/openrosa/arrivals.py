@@ -23,8 +23,8 @@ from server.http.parts import Parts
 from server.openrosa.submission import THANKS, bounded, keep_files
 from server.problems import Problem
 from server.submissions.arrive import arrive
-from server.submissions.envelope import read_envelope
 from server.submissions.arriving import Arrival, Sending
+from server.submissions.envelope import read_envelope
 
 _PATH = re.compile(r"/v1/key/([A-Za-z0-9!$_-]{64})/projects/([1-9]\d{0,8})/submission")
 _BODY = (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.forms.definition_checks import central_type
+from server.exports.tables import odata_name
 from server.forms.definitions import form_definition
 from server.forms.fields import FormDefinition
 from server.forms.reading import FormCounts, FormInVersion
@@ -87,16 +86,13 @@ def _attachment_shape(row: FormAttachment, blob: BlobRow | None) -> dict[str, An
 
 def field_shapes(definition: FormDefinition, *, for_odata: bool = False) -> list[dict[str, Any]]:
     """The form's fields, groups before what is in them; with `for_odata` under the names that OData gives them."""
-    name_of = _odata_name if for_odata else str
+    name_of = odata_name if for_odata else str
     return [
         {
-            "path": "/" + "/".join(name_of(name) for name in field.path), "name": name_of(field.name), "type": central_type(field.kind),
-            "binary": True if field.kind == "binary" else None, "selectMultiple": True if field.kind == "select" else None,
+            "path": "/" + "/".join(name_of(name) for name in field.path), "name": name_of(field.name), "type": field.told_type,
+            "binary": True if field.told_type == "binary" or field.path == ("meta", "audit") else None,
+            "selectMultiple": True if field.kind == "select" and field.told_type != "odk:rank" else None,
         }
         for field in definition.fields
     ]  # fmt: skip
 
-
-def _odata_name(name: str) -> str:
-    """A name that OData takes: letters, digits and underscores, no digit first (OData CSDL, SimpleIdentifier)."""
-    return re.sub(r"^(?=\d)", "_", re.sub(r"[^\w]", "_", name))

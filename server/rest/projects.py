@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor, Place
@@ -18,6 +18,7 @@ from server.http.json_body import flag_of, json_object, text_of
 from server.http.parts import parts
 from server.model import Project
 from server.rest import blueprint
+from server.rest.project_contents import add_entity_lists, add_form_lists
 from server.transactions import transaction
 
 
@@ -44,15 +45,20 @@ def _listed(session: Session, actor: Actor, project: Project) -> dict[str, Any]:
 
 
 @blueprint.get("/projects")
-@described(query={"forms": "boolean"})
+@described(query={"forms": "boolean", "datasets": "boolean"})
 def get_projects() -> Response:
-    """Projects."""
+    """Projects; with forms=true or datasets=true, with what is in them."""
     actor = authenticate()
     with transaction(parts().engine) as session:
-        return answer_json([_listed(session, actor, project) for project in list_projects(session, actor)])
+        shapes = {project.id: _listed(session, actor, project) for project in list_projects(session, actor)}
+        if request.args.get("forms"):
+            add_form_lists(session, actor, shapes)
+        if request.args.get("datasets"):
+            add_entity_lists(session, actor, shapes)
+    return answer_json(list(shapes.values()))
 
 
-def _changes(body: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+def project_changes(body: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
     """What the body says of a project's own columns. Raises: missing_parameter, invalid_data_type."""
     changes: dict[str, Any] = {}
     if required or "name" in body:
@@ -72,7 +78,7 @@ def post_project() -> Response:
     actor.require("project.create", Place())
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
-        project = create_project(session, actor, **_changes(body, required=True))
+        project = create_project(session, actor, **project_changes(body, required=True))
     return answer_json(project_shape(project))
 
 
@@ -95,7 +101,7 @@ def patch_project(project_id: int) -> Response:
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
         project = get_project(session, actor, project_id, verb="project.update")
-        update_project(session, actor, project, _changes(body))
+        update_project(session, actor, project, project_changes(body))
     return answer_json(project_shape(project))
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from server.direct import DirectWriter
 from server.forms.definitions import known_definition
 from server.submissions.answers import file_names, read_answers
+from server.submissions.arriving import SENDERS, Sending, division_of
 from server.submissions.envelope import Envelope
 from server.submissions.known_forms import known_form, known_shape
-from server.submissions.arriving import SENDERS, Sending, division_of
 from server.transactions import Statement, new_id, sqlite_time
 
 _SENDER = (

@@ -11,7 +11,7 @@ from server import problems
 from server.access.actor import Actor
 from server.access.audit import record_audit
 from server.changes import record_change
-from server.model import Submission
+from server.model import Submission, SubmissionVersion
 from server.submissions.comments import write_comment
 
 
@@ -81,3 +81,35 @@ def _decide(
     place = {"project_id": submission.project_id, "form_pk": submission.form_pk, "submission_id": submission.id}
     record_audit(session, actor, "submission.update", **place, reviewState=state.value, reviewLevel=level)
     record_change(session, "submission.reviewed", **place)
+
+
+def set_review_state(session: Session, actor: Actor, submission: Submission, state: str | None) -> None:
+    """The state that a program sets; None takes a decision back. By who may only review it is that reviewer's decision, the reason its notes.
+
+    Raises: insufficient_rights, reason_missing, unexpected_value.
+    """
+    if state is not None and state not in set(ReviewState):
+        raise problems.unexpected_value("reviewState", state[:100], f"it is one of {', '.join(ReviewState)}")
+    if not actor.can("submission.update", submission) and actor.can("submission.review", submission):
+        _review(session, actor, submission, state)
+        return
+    actor.require("submission.update", submission)
+    is_decision = state in {ReviewState.APPROVED, ReviewState.REJECTED}
+    submission.review_state, submission.review_level = state or ReviewState.RECEIVED.value, COUNTY if is_decision else None
+    submission.updated_at = datetime.now(UTC)
+    place = {"project_id": submission.project_id, "form_pk": submission.form_pk, "submission_id": submission.id}
+    current = session.get_one(SubmissionVersion, (submission.project_id, submission.current_version_id))
+    record_audit(session, actor, "submission.update", **place, submissionDefId=current.id, instanceId=current.instance_id, reviewState=state)
+    record_change(session, "submission.reviewed", **place)
+
+
+def _review(session: Session, actor: Actor, submission: Submission, state: str | None) -> None:
+    notes = session.info.get("notes") or ""
+    if state == ReviewState.APPROVED:
+        approve(session, actor, submission, comment=notes)
+    elif state == ReviewState.REJECTED:
+        reject(session, actor, submission, reason=notes)
+    elif state == ReviewState.HAS_ISSUES:
+        send_back(session, actor, submission, reason=notes)
+    else:
+        raise problems.insufficient_rights()

@@ -395,6 +395,17 @@ def restore(file: Path) -> None:
     click.echo(f"{count} 个文件已恢复 / files restored")
 
 
+@minqing.command()
+@click.option("--now", is_flag=True, help="Also what was deleted less than 30 days ago.")
+def purge(now: bool) -> None:
+    """Erase for good the forms and submissions that were deleted over 30 days ago (serve does so each hour)."""
+    from server.submissions.form_purge import empty_trash
+
+    with _engine() as (_settings, engine):
+        empty_trash(engine, everything=now)
+    click.echo("回收站已清理 / trash emptied")
+
+
 @minqing.group()
 def audit() -> None:
     """The audit log."""

@@ -23,6 +23,7 @@ from server.changes import last_position
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
+from server.submissions.form_purge import purge_trash_piece, trash_limit
 from server.transactions import open_engine, transaction
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Jobs:
             Job("sync", self._sync, self._sync_waiting),
             Job("audit-chain", self._chain, lambda: self._any(select(exists().where(AuditEntry.position.is_(None))))),
             Job("spilled-blobs", self._move, lambda: self._any(select(exists().select_from(BlobBytes)))),
+            Job("trash", self._empty_trash, lambda: True),
             Job("sessions", self._sessions, lambda: True),
         ]
         self._central: Engine | None = None
@@ -149,6 +151,13 @@ class Jobs:
             return self.storage.move_spilled() > 0
         except StoreAway as error:
             raise RuntimeError("blob store away") from error
+
+    def _empty_trash(self) -> bool:
+        with transaction(self.engine, write=True) as session:
+            more = purge_trash_piece(session, trash_limit())
+        if not more:
+            next(job for job in self.jobs if job.name == "trash").not_before = time.monotonic() + 3600
+        return more
 
     def _sessions(self) -> bool:
         with transaction(self.engine, write=True) as session:

@@ -40,7 +40,7 @@ LISTED_ROLES: tuple[Role, ...] = (
     Role(3, "pwreset", "Password Reset Token", frozenset({"user.password.reset"})),
     Role(5, "manager", "Project Manager", frozenset(_MANAGE)),
     Role(6, "formview", "Form Viewer (system internal)", frozenset({"form.read"})),
-    Role(7, "viewer", "Project Viewer", frozenset(_READ)),
+    Role(7, "viewer", "Project Viewer", frozenset({*_READ, "actor_property.list"})),
     Role(8, "formfill", "Data Collector", frozenset({"project.read", *_PHONE})),
     Role(9, "pub-link", "Public Link", frozenset({"open_form.read", "submission.create"})),
     Role(20, "county-reviewer", "County Reviewer", frozenset({*_READ, *_REVIEW, "submission.review.final", "phone.list", "person.unmask"})),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.forms.definitions import form_definition
 from server.forms.fields import Field, FormDefinition, Path
+from server.forms.trash import in_trash
 from server.model import Form, FormVersion
 
 _FILE_NAME = re.compile(r"\.(xlsx?|xml)$")
@@ -76,4 +77,4 @@ def check_warnings(session: Session, project_id: int, form: Form | None, definit
 
 
 def _was_deleted(session: Session, project_id: int, form_id: str) -> bool:
-    return bool(session.scalar(select(exists().where(Form.project_id == project_id, Form.form_id == form_id, Form.deleted_at.is_not(None)))))
+    return bool(session.scalar(select(exists().where(Form.project_id == project_id, Form.form_id == form_id, in_trash()))))

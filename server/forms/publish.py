@@ -87,7 +87,8 @@ def delete_form(session: Session, actor: Actor, form: Form) -> None:
 def restore_form(session: Session, actor: Actor, form: Form) -> None:
     """The form is back. Raises: insufficient_rights, uniqueness_violation (its ID is in use again), not_found (30 days are over)."""
     actor.require("form.restore", form)
-    if form.deleted_at is None or form.deleted_at < datetime.now(UTC) - timedelta(days=TRASH_DAYS):
+    is_erased = form.current_version_id is None and form.draft_version_id is None
+    if is_erased or form.deleted_at is None or form.deleted_at < datetime.now(UTC) - timedelta(days=TRASH_DAYS):
         raise problems.not_found()
     if find_form(session, form.project_id, form.form_id) is not None:
         raise problems.uniqueness_violation(["projectId", "xmlFormId"], [str(form.project_id), form.form_id])

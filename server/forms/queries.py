@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, undefer
 from server import problems
 from server.access.actor import Actor, Place, visible
 from server.forms.drafts import find_form
+from server.forms.trash import in_trash
 from server.model import BlobRow, EntityList, Form, FormAttachment, FormVersion
 
 
@@ -37,7 +38,7 @@ def list_forms(session: Session, actor: Actor, project_id: int, *, deleted: bool
                current.c.published_at, draft.c.version, draft.c.draft_token)
         .outerjoin(current, current.c.id == Form.current_version_id)
         .outerjoin(draft, draft.c.id == Form.draft_version_id)
-        .where(Form.project_id == project_id, Form.deleted_at.is_not(None) if deleted else Form.deleted_at.is_(None))
+        .where(Form.project_id == project_id, in_trash() if deleted else Form.deleted_at.is_(None))
         .order_by(func.coalesce(current.c.title, draft.c.title), Form.id).limit(limit)
     )  # fmt: skip
     return [FormRow(*row) for row in session.execute(visible(statement, actor, "form.list", Form))]

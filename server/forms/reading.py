@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, undefer
 from server import problems
 from server.access.actor import Actor, Place, visible
 from server.forms.drafts import find_form
+from server.forms.trash import in_trash
 from server.model import ActorRow, Form, FormVersion, Project, PublicLink, Submission
 
 LIST_LIMIT = 2000
@@ -72,13 +73,11 @@ def list_readable(session: Session, actor: Actor, project_id: int, *, deleted: b
 
     Drafts alone are listed for who may change forms, closed ones for who may list all. Raises: insufficient_rights.
     """
-    place = Place(project_id)
-    if not any(grant.form_pk for grant in actor.grants if grant.project_id == project_id):
-        actor.require("open_form.list", place)
+    actor.require("open_form.list", Place(project_id))
     meant = func.coalesce(Form.current_version_id, Form.draft_version_id)
     statement = (
         select(Form, FormVersion).outerjoin(FormVersion, FormVersion.id == meant)
-        .where(Form.project_id == project_id, Form.deleted_at.is_not(None) if deleted else Form.deleted_at.is_(None))
+        .where(Form.project_id == project_id, in_trash() if deleted else Form.deleted_at.is_(None))
         .order_by(func.lower(func.coalesce(func.nullif(FormVersion.title, ""), Form.form_id)), Form.id).limit(LIST_LIMIT)
     )  # fmt: skip
     rows = [FormInVersion(*row) for row in session.execute(visible(statement, actor, "open_form.list", Form))]
@@ -148,8 +147,8 @@ def count_forms(session: Session, actor: Actor, forms: Sequence[Form], *, draft:
 
 def find_trashed(session: Session, project_id: int, form_pk: int) -> Form:
     """The form in the trash, by its number. Raises: not_found."""
-    form = session.get(Form, form_pk)
-    if form is None or form.project_id != project_id or form.deleted_at is None or session.get(Project, project_id) is None:
+    form = session.scalar(select(Form).where(Form.id == form_pk, Form.project_id == project_id, in_trash()))
+    if form is None or session.get(Project, project_id) is None:
         raise problems.not_found()
     return form
 

@@ -32,7 +32,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Part:
-    """A file as sent. `stream` stands at its start."""
+    """A file as sent. `stream` stands at its start. `part_name`: the part's own name, where it is another than the file's."""
 
     name: str
     content_type: str | None
@@ -40,6 +40,7 @@ class Part:
     sha256: str
     md5: str
     size_bytes: int
+    part_name: str | None = None
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class SubmissionParts:
 def read_parts(request: Request, limits: Limits) -> Iterator[SubmissionParts]:
     """The parts of a submission; their temporary files are gone when the block ends.
 
-    Raises: unsupported_media_type, unreadable_body (truncated, malformed), too_large, missing_part, invalid_value (a file's name).
+    Raises: unreadable_body (truncated, malformed), too_large, missing_part, invalid_value (a file's name).
     """
     with read_stream(request.stream, request.headers.get("Content-Type", ""), limits) as parts:
         yield parts
@@ -89,16 +90,16 @@ class _Spool:
     def part(self) -> Part:
         self.stream.seek(0)
         name = self.file_name or self.name or ""
-        return Part(name, self.content_type, self.stream, self.sha256.hexdigest(), self.md5.hexdigest(), self.size)
+        return Part(name, self.content_type, self.stream, self.sha256.hexdigest(), self.md5.hexdigest(), self.size, self.name if self.name != name else None)
 
 
 def _read(stream: IO[bytes], content_type: str, limits: Limits, opened: list[IO[bytes]]) -> SubmissionParts:
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data":
-        raise problems.unsupported_media_type(kind or "-")
+        raise problems.missing_part(XML_PART)
     boundary = options.get("boundary", "")
     if not boundary or len(boundary) > 200 or not boundary.isascii():
-        raise problems.unreadable_body("boundary")
+        raise problems.unreadable_body("Multipart: Boundary not found")
     xml: bytes | None = None
     attachments: list[Part] = []
     is_incomplete = False
@@ -140,11 +141,13 @@ def _spools(stream: IO[bytes], boundary: str, limits: Limits, opened: list[IO[by
                     if isinstance(event, MultipartSegment):
                         current = _Spool(event, limits, opened)
                     elif event and current is not None:
+                        if current.size == 0 and event.startswith(b"--" + boundary.encode()):
+                            raise problems.unreadable_body("Malformed part header")
                         current.write(event)
                     elif current is not None:
                         yield current
                         current = None
     except ParserLimitReached:
-        raise problems.unreadable_body("multipart limits") from None
+        raise problems.unreadable_body("Too many parts") from None
     except (MultipartError, ValueError, UnicodeError):
-        raise problems.unreadable_body("multipart") from None
+        raise problems.unreadable_body("Unexpected end of form") from None

@@ -50,7 +50,7 @@ def problem_json(problem: Problem, _request_id: str) -> Response:
     """ODK Central's error shape: `details` only where there are some."""
     body: dict[str, Any] = {"message": problem.message(preferred_language(default="en")), "code": float(problem.code)}
     if problem.details:
-        body["details"] = dict(problem.details)
+        body["details"] = problem.details if isinstance(problem.details, str) else dict(problem.details)
     return Response(orjson.dumps(body), status=problem.status, content_type="application/json; charset=utf-8")
 
 

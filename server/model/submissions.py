@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.model.schema import Table
@@ -40,6 +40,8 @@ class Submission(Table):
         Index("ix_submissions_form_received", "form_pk", "is_draft", "received_at", "id"),
         Index("ix_submissions_division_received", "project_id", "division", "received_at"),
         Index("ix_submissions_project_received", "project_id", "received_at", "id"),
+        Index("ix_submissions_trash", "form_pk", "deleted_at",
+              sqlite_where=text("deleted_at IS NOT NULL"), postgresql_where=text("deleted_at IS NOT NULL")),
     )
 
 

@@ -12,9 +12,11 @@ from flask import Response, request
 from server.http.digest import challenges
 from server.http.key_addresses import key_of_request
 from server.http.languages import preferred_language
+from server.http.problem_answers import problem_json
 from server.problems import Problem
 
-_PHONE_PATHS = re.compile(r"^/(v1/(projects/[^/]+/(formList|submission$|forms/[^/]+/manifest)|test/.*/(formList|submission|manifest))|([^/]+/)?(formList|submission|xformsManifest/|forms/.*form\.xml)$)")
+_PHONE_PATHS = re.compile(r"^/(v1/(projects/[^/]+/(formList|submission$|forms/[^/]+/(manifest|draft/submission$))|test/.*/(formList|submission|manifest))|([^/]+/)?(formList|submission|xformsManifest/|forms/.*form\.xml)$)")
+_BROKEN_BODY = "400.39"
 # Control characters that XML 1.0 cannot hold even escaped.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -60,9 +62,18 @@ def message_xml(message: str, status: int, nature: str = "") -> Response:
     )
 
 
-def problem_xml(problem: Problem, _request_id: str = "") -> Response:
+def language() -> str:
+    """`zh` or `en`. Phones that say nothing read Chinese; programs, which sign in or test a draft, English."""
+    is_program = request.path.startswith("/v1/") and key_of_request() is None
+    return preferred_language(default="en" if is_program else "zh")
+
+
+def problem_xml(problem: Problem, request_id: str = "") -> Response:
     """A problem as a phone reads it; a 401 outside the token address carries the challenges."""
-    response = message_xml(problem.message(preferred_language()), problem.status, "submit_failure" if request.method == "POST" else "error")
+    if problem.code == _BROKEN_BODY and request.path.startswith("/v1/") and key_of_request() is None:
+        # No phone sends this; ODK Central's programs read JSON here.
+        return problem_json(problem, request_id)
+    response = message_xml(problem.message(language()), problem.status, "submit_failure" if request.method == "POST" else "error")
     if problem.status == 401 and key_of_request() is None and not request.path.startswith("/v1/test/"):
         for challenge in challenges():
             response.headers.add("WWW-Authenticate", challenge)

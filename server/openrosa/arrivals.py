@@ -17,10 +17,11 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from server.direct import DirectWriter
+from server.http.clients import bounded
 from server.http.credentials import note_phone
 from server.http.multipart import Limits, read_stream
 from server.http.parts import Parts
-from server.openrosa.submission import THANKS, bounded, keep_files
+from server.openrosa.submission import THANKS, keep_files
 from server.problems import Problem
 from server.submissions.arrive import arrive
 from server.submissions.arriving import Arrival, Sending

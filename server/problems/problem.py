@@ -11,13 +11,13 @@ from typing import Any
 class Problem(Exception):
     """What happened and what to do next, in Chinese and English, for the one who reads it.
 
-    `code` as ODK Central's; `zh` and `en` are whole sentences; `details` are plain JSON values.
+    `code` as ODK Central's; `zh` and `en` are whole sentences; `details` are plain JSON values, or one text where ODK Central has one.
     """
 
     code: str
     zh: str
     en: str
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] | str = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.en}"

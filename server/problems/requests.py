@@ -29,8 +29,8 @@ def unreadable_body(reason: str) -> Problem:
     return Problem(
         "400.39",
         f"请求内容无法读取（{reason}）。请检查网络后重新发送。",
-        f"The request could not be read ({reason}). Check the connection and send it again.",
-        {"reason": reason},
+        "Multipart form content failed to parse.",
+        reason,
     )
 
 
@@ -107,12 +107,13 @@ def unexpected_attribute(field: str) -> Problem:
     )
 
 
-def invalid_header(field: str, value: str | None) -> Problem:
+def invalid_header(field: str, value: str | None = None) -> Problem:
+    got = "" if value is None else f" (got: {value})"
     return Problem(
         "400.6",
         f"请求头 {field} 的格式不正确。请更正后重试。",
-        f"An expected header field ({field}) did not match the expected format (got: {value if value is not None else '[nothing]'}).",
-        {"field": field, "value": value},
+        f"An expected header field ({field}) did not match the expected format{got or '.'}",
+        {"field": field} if value is None else {"field": field, "value": value},
     )
 
 

@@ -19,7 +19,7 @@ def form_version_unknown(form_id: str, version: str) -> Problem:
     return Problem(
         "404.6",
         f"服务器上没有表单 {form_id} 的这个版本（{version or '空'}）。请先在手机上更新表单，再重新提交。",
-        f"The server has no version '{version}' of form {form_id}. Update the form on the phone, then send again.",
+        f"The form version specified in this submission '{version}' does not exist. Update the form on the phone ({form_id}), then send again.",
         {"formId": form_id, "version": version},
     )
 
@@ -37,7 +37,7 @@ def form_not_accepting() -> Problem:
     return Problem(
         "409.2",
         "该表单已停止接收提交。您的数据仍在手机上，请联系管理员。",
-        "This form no longer accepts submissions. Your data is still on the phone; ask an administrator.",
+        "This form is not currently accepting submissions. Your data is still on the phone; ask an administrator.",
     )
 
 
@@ -54,7 +54,7 @@ def submission_conflict(instance_id: str) -> Problem:
     return Problem(
         "409.1",
         f"服务器上已有编号相同但内容不同的提交（{instance_id}）；原有内容未改动。请新填一份，或联系管理员。",
-        f"A submission with the same ID and other content ({instance_id}) is already here; it was left as it is. "
+        f"A submission already exists with this ID ({instance_id}), but with different XML; it was left as it is. "
         "Fill in a new form, or ask an administrator.",
         {"instanceId": instance_id},
     )
@@ -64,7 +64,7 @@ def outdated_edit(instance_id: str) -> Problem:
     return Problem(
         "409.9",
         f"您修改的不是最新版本（{instance_id} 已被后来的修改取代）。请更新后在最新版本上修改。",
-        f"You edited an outdated version ({instance_id} has been replaced since). Refresh and edit the latest one.",
+        f"You tried to update a submission, but the copy you were editing ({instance_id}) is now out of date. Get the new version and edit again.",
         {"instanceId": instance_id},
     )
 
@@ -142,6 +142,14 @@ def instance_id_conflict() -> Problem:
         "409.8",
         "该 instanceID 已在服务器上使用。请换一个新的 instanceID 重试。",
         "The instanceID of this edit is already in use on the server. Try again with a new one.",
+    )
+
+
+def enketo_not_ready() -> Problem:
+    return Problem(
+        "409.11",
+        "本服务器没有网页填报，不能在网页上修改提交。请在手机上修改，或用 PUT 发送修改后的 XML。",
+        "The form you tried to access is not ready for web use: this server fills in no forms on the web. Edit on the phone, or PUT the edited XML.",
     )
 
 

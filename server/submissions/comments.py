@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor
 from server.access.audit import record_audit
-from server.model import Comment, Submission
+from server.model import ActorRow, Comment, Submission
 from server.transactions import new_id
 
 _LONGEST = 2000
+_MOST = 1000
 
 
 def add_comment(session: Session, actor: Actor, submission: Submission, *, body: str) -> Comment:
@@ -39,3 +42,13 @@ def write_comment(session: Session, actor: Actor, submission: Submission, *, bod
     session.add(comment)
     session.flush()
     return comment
+
+
+def list_comments(session: Session, submission: Submission, *, limit: int | None = None, offset: int = 0) -> Sequence[Row[tuple[Comment, ActorRow]]]:
+    """Comments with their authors, newest first, for whoever may read the submission; at most 1000 at a time."""
+    statement = (
+        select(Comment, ActorRow).join(ActorRow, ActorRow.id == Comment.actor_id)
+        .where(Comment.project_id == submission.project_id, Comment.submission_id == submission.id)
+        .order_by(Comment.created_at.desc(), Comment.id.desc()).limit(_MOST if limit is None else min(limit, _MOST)).offset(offset)
+    )  # fmt: skip
+    return session.execute(statement).all()

@@ -55,11 +55,27 @@ def parse_xml(xml: bytes) -> etree._Element:
     try:
         root = etree.fromstring(xml, _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError, AssertionError) as error:
-        raise problems.unparseable_xml(str(error)[:200]) from None
+        root = _without_namespaces(xml) if isinstance(error, etree.XMLSyntaxError) and "Namespace prefix" in str(error) else None
+        if root is None:
+            raise problems.unparseable_xml(str(error)[:200]) from None
     if root is None:
         raise problems.unparseable_xml("empty")
     if root.getroottree().docinfo.doctype:
         raise problems.unparseable_xml("DOCTYPE")
+    return root
+
+
+def _without_namespaces(xml: bytes) -> etree._Element | None:
+    """The root of XML that is faulty only in using prefixes it does not declare (`orx:meta`), which other programs write; else None."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True, recover=True
+    )
+    root = etree.fromstring(xml, parser)
+    if root is None or any(error.domain != etree.ErrorDomains.NAMESPACE for error in parser.error_log):
+        return None
+    for element in root.iter(etree.Element):
+        if "}" not in element.tag and ":" in element.tag:
+            element.tag = element.tag.rpartition(":")[2]
     return root
 
 

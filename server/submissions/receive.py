@@ -16,7 +16,7 @@ from server.entities.apply import apply_changes
 from server.model import Attachment, Submission, SubmissionVersion
 from server.storage import record_blob
 from server.submissions.answers import carry_repeat_keys
-from server.submissions.arriving import Arrival, ArrivingVersion, Received, Sending, SentFile, accept, division_of
+from server.submissions.arriving import Arrival, ArrivingVersion, Received, Sending, accept
 from server.submissions.entity_changes import read_entity_changes
 from server.submissions.envelope import Envelope
 from server.submissions.rows import insert_submission, insert_version
@@ -56,7 +56,8 @@ def store_new(session: Session, version: ArrivingVersion) -> Received | None:
         return None
     if version.is_draft:
         _log_draft(session, version, "submission.create", submission_id)
-    _store_files(session, version, submission_id)
+    # A phone's files come with its submission, whose entry stands for them: one for each photo would be most of the log.
+    _store_files(session, version, submission_id, is_logged=version.actor.kind != "phone")
     _apply_entities(session, version, division)
     return Received(Arrival.NEW, version.project_id, submission_id, version.id, instance_id)
 
@@ -167,7 +168,7 @@ def _expect_files(connection: Connection, version: ArrivingVersion) -> None:
         connection.execute(_insert_once(connection, _ATTACHMENTS), rows)
 
 
-def _store_files(session: Session, version: ArrivingVersion, submission_id: int) -> int:
+def _store_files(session: Session, version: ArrivingVersion, submission_id: int, *, is_logged: bool = True) -> int:
     """The sent files are there under their names; one that was there already stays. How many were added."""
     connection, added = session.connection(), 0
     expected = set(version.expected_files()) if any(file.part_name for file in version.sending.files) else set()
@@ -187,7 +188,7 @@ def _store_files(session: Session, version: ArrivingVersion, submission_id: int)
             place = {"project_id": version.project_id, "version_id": version.id, "name": name}
             filled = connection.execute(_insert_once(connection, _ATTACHMENTS), {**place, **content, "is_expected": False})
         added += max(filled.rowcount, 0)
-        if is_expected:
+        if is_expected and is_logged:
             details = {"instanceId": version.envelope.instance_id, "submissionDefId": version.id, "name": name, "newBlobId": file.blob.sha256}
             record_audit(session, version.actor, "submission.attachment.update", **version.place(submission_id), **details)
     return added
@@ -202,6 +203,3 @@ def _apply_entities(session: Session, version: ArrivingVersion, division: str) -
         session.execute(
             update(_VERSIONS).where(_VERSIONS.c.project_id == version.project_id, _VERSIONS.c.id == version.id).values(entity_errors=errors)
         )
-
-
-__all__ = ["Arrival", "Received", "Sending", "SentFile", "division_of", "find_replaced", "receive_submission", "store_edit", "store_new"]

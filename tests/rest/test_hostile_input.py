@@ -31,7 +31,7 @@ BODIES: dict[str, bytes] = {
     "long": b'{"name": "' + b"x" * 200_000 + b'", "displayName": "' + b"y" * 40_000 + b'"}',
 }
 VALUES = {
-    "project_id": "1", "form_id": "visit", "user_id": "1", "phone_id": "2", "actor_id": "1", "instance_id": "uuid:first", "root_id": "uuid:first",
+    "project_id": "1", "form_pk": "1", "form_id": "visit", "user_id": "1", "phone_id": "2", "actor_id": "1", "instance_id": "uuid:first", "root_id": "uuid:first",
     "role_name": "viewer", "name": "a.jpg", "key": "login-appearance", "token": "x" * 64, "version": "1", "version_id": "uuid:first", "table": "Submissions",
     "link_id": "1", "place": "'uuid:first')",
 }  # fmt: skip

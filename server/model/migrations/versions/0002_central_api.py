@@ -22,6 +22,8 @@ def upgrade() -> None:
         sa.Column("instance_id", sa.String(255), primary_key=True),
         sa.Column("purged_at", Instant, nullable=False),
     )
+    trashed = sa.text("deleted_at IS NOT NULL")
+    op.create_index("ix_submissions_trash", "submissions", ["form_pk", "deleted_at"], sqlite_where=trashed, postgresql_where=trashed)
 
 
 def _keys_and_site() -> None:

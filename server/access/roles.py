@@ -65,7 +65,11 @@ def _with_implied(verbs: frozenset[str]) -> frozenset[str]:
     return verbs.union(*(_IMPLIED.get(verb, frozenset()) for verb in verbs), *(_IMPLIED.get(v, frozenset()) for w in verbs for v in _IMPLIED.get(w, ())))
 
 
-ROLES: dict[str, frozenset[str]] = {role.system: _with_implied(role.verbs) for role in LISTED_ROLES}
+# There whoever reads a submission may comment on it; here the county's own roles of readers may not.
+_COMMENTING = {"viewer": frozenset({"submission.comment"})}
+ROLES: dict[str, frozenset[str]] = {
+    role.system: _with_implied(role.verbs) | _COMMENTING.get(role.system, frozenset()) for role in LISTED_ROLES
+}
 
 
 def find_role(name: str) -> Role | None:

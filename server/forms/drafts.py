@@ -21,6 +21,8 @@ from server.model import EntityList, Form, FormAttachment, FormVersion, Project
 from server.storage import Blob, record_blob
 from server.transactions import new_id
 
+_MOST_TYPE = 100
+
 
 def save_draft(
     session: Session, actor: Actor, project_id: int, *, xform: bytes, definition: FormDefinition, xlsx: Blob | None = None,
@@ -141,11 +143,12 @@ def _declare_attachments(session: Session, draft: FormVersion, definition: FormD
     )
     for name, kind in definition.attachments:
         old = carried.get(name)
-        list_id = lists.get(name.removesuffix(".csv")) if name.endswith(".csv") and not (old and old.blob_sha256) else None
-        session.add(
-            FormAttachment(form_version_id=draft.id, name=name, kind=kind, blob_sha256=old.blob_sha256 if old else None,
-                           list_id=list_id, updated_at=old.updated_at if old else None)
-        )  # fmt: skip
+        if old is not None and old.kind == kind:
+            kept = {"blob_sha256": old.blob_sha256, "list_id": old.list_id, "content_type": old.content_type, "updated_at": old.updated_at}
+        else:
+            # New here: an entity list of its name, if there is one. Later on only who edits the draft says what it is.
+            kept = {"list_id": lists.get(name.removesuffix(".csv")) if name.endswith(".csv") and kind == "file" else None}
+        session.add(FormAttachment(form_version_id=draft.id, name=name, kind=kind, **kept))
     session.flush()
 
 
@@ -170,12 +173,22 @@ def draft_attachment(session: Session, form: Form, name: str) -> FormAttachment:
     return row
 
 
-def put_attachment(session: Session, actor: Actor, form: Form, name: str, blob: Blob) -> FormAttachment:
-    """The draft has this medium. Raises: insufficient_rights, no_draft, not_found (the form declares no such file)."""
+def put_attachment(
+    session: Session, actor: Actor, form: Form, name: str, blob: Blob, *, content_type: str | None = None
+) -> FormAttachment:
+    """The draft has this medium; `content_type` is served with it. Raises: insufficient_rights, no_draft, not_found (not declared)."""
     actor.require("form.update", form)
     row = draft_attachment(session, form, name)
     record_blob(session, blob)
+    row.content_type = _known_type(content_type)
     return _set_attachment(session, actor, form, row, blob.sha256, None)
+
+
+def _known_type(content_type: str | None) -> str | None:
+    """The type that whoever sent the file named, where it is one: many programs name the one that HTML forms have by default."""
+    if not content_type or content_type == "application/x-www-form-urlencoded" or len(content_type) > _MOST_TYPE:
+        return None
+    return content_type if content_type.isascii() and content_type.isprintable() else None
 
 
 def clear_attachment(session: Session, actor: Actor, form: Form, name: str) -> None:

@@ -140,12 +140,13 @@ class Medium:
     sha256: str | None
     md5: str | None
     entity_list: EntityList | None
+    content_type: str | None
 
 
 def list_media(session: Session, form_version_id: int, *, name: str | None = None) -> list[Medium]:
     """The media that are there, by name."""
     statement = (
-        select(FormAttachment.name, FormAttachment.kind, FormAttachment.blob_sha256, BlobRow.md5, EntityList)
+        select(FormAttachment.name, FormAttachment.kind, FormAttachment.blob_sha256, BlobRow.md5, EntityList, FormAttachment.content_type)
         .outerjoin(BlobRow, BlobRow.sha256 == FormAttachment.blob_sha256)
         .outerjoin(EntityList, EntityList.id == FormAttachment.list_id)
         .where(FormAttachment.form_version_id == form_version_id, _available_media())  # type: ignore[arg-type]

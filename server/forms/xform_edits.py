@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from xml.parsers import expat
@@ -9,7 +10,8 @@ from xml.sax.saxutils import quoteattr
 
 from server import problems
 
-_ATTRIBUTE = re.compile(rb"""(\s)((?:[\w.-]+:)?version)(\s*=\s*)("[^"]*"|'[^']*')""")
+_ATTRIBUTE = re.compile(rb"""\s([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
+_VERSION = re.compile(rb"(?!xmlns:)(?:.+:)?version")
 _MODEL = ("html", "head", "model")
 _MOST_DEPTH = 200
 
@@ -65,17 +67,25 @@ def _with_version(xform: bytes, make: Callable[[str], str]) -> bytes:
         raise problems.unparseable_xml("instance")
     end = _tag_end(xform, start)
     tag = xform[start:end]
-    found = _ATTRIBUTE.search(tag)
-    old = "" if found is None else _unescaped(found[4][1:-1].decode())
-    value = quoteattr(make(old)).encode()
-    tag = tag.rstrip() + b" version=" + value if found is None else tag[:found.start(4)] + value + tag[found.end(4):]
+    # All of them, with a prefix or without: which one a reader goes by is its own affair. What stands in other attributes' quotes is none.
+    found = [match for match in _ATTRIBUTE.finditer(tag) if _VERSION.fullmatch(match[1])]
+    if not found:
+        return xform[:start] + tag.rstrip() + b" version=" + _quoted(make("")) + xform[end:]
+    for match in reversed(found):
+        tag = tag[: match.start(2)] + _quoted(make(_unquoted(match[2]))) + tag[match.end(2) :]
     return xform[:start] + tag + xform[end:]
 
 
-def _unescaped(text: str) -> str:
-    for escaped, plain in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
-        text = text.replace(escaped, plain)
-    return text
+def _quoted(text: str) -> bytes:
+    """As an attribute's value that reads the same in whatever encoding the rest is."""
+    return quoteattr(text).encode("ascii", "xmlcharrefreplace")
+
+
+def _unquoted(value: bytes) -> str:
+    try:
+        return html.unescape(value[1:-1].decode())
+    except UnicodeDecodeError:
+        raise problems.unparseable_xml("not UTF-8") from None
 
 
 def set_version(xform: bytes, version: str) -> bytes:
@@ -91,7 +101,7 @@ def add_version_suffix(xform: bytes, suffix: str) -> bytes:
 def with_public_key(xform: bytes, public_key: str) -> bytes:
     """Phones encrypt what they send (ODK encryption specification: base64RsaPublicKey of the submission element)."""
     found = _Found(xform)
-    attribute = b" base64RsaPublicKey=" + quoteattr(public_key).encode()
+    attribute = b" base64RsaPublicKey=" + _quoted(public_key)
     if found.submission is not None:
         end = _tag_end(xform, found.submission)
         return xform[:end].rstrip() + attribute + xform[end:]

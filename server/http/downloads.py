@@ -15,8 +15,8 @@ def file_headers(response: Response, name: str, *, content_type: str | None = No
     """`nosniff`, a sandbox, and `attachment` unless the type is known to be safe; the name by RFC 6266 and 8187."""
     kind = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
     shown = inline and kind in _SHOWN
-    if kind.startswith("text/") or kind.endswith(("xml", "html", "javascript")):
-        kind = "text/csv; charset=utf-8" if name.lower().endswith(".csv") else kind
+    if kind in {"text/csv", "text/plain"} and name.lower().endswith(".csv"):
+        kind = "text/csv; charset=utf-8"
     plain = "".join(c if 32 <= ord(c) < 127 and c not in '"\\/%' else "_" for c in name)
     response.headers["Content-Type"] = kind
     response.headers["Content-Disposition"] = (

@@ -33,7 +33,7 @@ def medium_answer(actor: Actor, form_version_id: int, name: str) -> Response:
     if has_etag(digest):
         return with_etag(digest, Response(status=200))
     response = Response(stream_with_context(_bytes(actor, medium)))
-    file_headers(response, name)
+    file_headers(response, name, content_type=medium.content_type)
     return with_etag(digest, response)
 
 

@@ -88,5 +88,6 @@ class FormAttachment(Table):
     kind: Mapped[str] = mapped_column(String(20))
     blob_sha256: Mapped[str | None] = mapped_column(String(64), ForeignKey("blobs.sha256"), index=True)
     list_id: Mapped[int | None] = mapped_column(ForeignKey("entity_lists.id"), index=True)
+    content_type: Mapped[str | None] = mapped_column(String(100))
     updated_at: Mapped[datetime | None]
     __table_args__ = (UniqueConstraint("form_version_id", "name"),)

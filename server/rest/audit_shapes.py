@@ -14,8 +14,11 @@ from server.rest.actor_shapes import actor_shape
 def audit_shape(entry: AuditEntry) -> dict[str, Any]:
     """An entry by ids alone."""
     actee = actee_of(entry)
+    details = entry.details
+    if entry.submission_id is not None and entry.action.startswith("submission."):
+        details = {"submissionId": entry.submission_id, **(details or {})}
     return {
-        "actorId": entry.actor_id, "action": entry.action, "acteeId": actee_id(*actee) if actee else None, "details": entry.details,
+        "actorId": entry.actor_id, "action": entry.action, "acteeId": actee_id(*actee) if actee else None, "details": details,
         "loggedAt": instant(entry.at), "notes": entry.notes,
     }  # fmt: skip
 

@@ -95,7 +95,7 @@ def post_draft_attachment(project_id: int, form_id: str, name: str) -> Response:
     blob = parts().storage.keep_bytes(request.get_data(cache=False))
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
-        row = put_attachment(session, actor, _form(session, actor, project_id, form_id), name, blob)
+        row = put_attachment(session, actor, _form(session, actor, project_id, form_id), name, blob, content_type=request.mimetype)
         return answer_json(attachment_shapes(session, [row])[0])
 
 

@@ -53,7 +53,7 @@ def parse_xml(xml: bytes) -> etree._Element:
     if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml or "<!DOCTYPE".encode("utf-16-le") in xml or "<!DOCTYPE".encode("utf-16-be") in xml:
         raise problems.unparseable_xml("DOCTYPE")
     try:
-        root = etree.fromstring(xml, _parser())
+        root = etree.fromstring(xml.lstrip(), _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError, AssertionError) as error:
         root = _without_namespaces(xml) if isinstance(error, etree.XMLSyntaxError) and "Namespace prefix" in str(error) else None
         if root is None:
@@ -70,7 +70,7 @@ def _without_namespaces(xml: bytes) -> etree._Element | None:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True, recover=True
     )
-    root = etree.fromstring(xml, parser)
+    root = etree.fromstring(xml.lstrip(), parser)
     if root is None or any(error.domain != etree.ErrorDomains.NAMESPACE for error in parser.error_log):
         return None
     for element in root.iter(etree.Element):

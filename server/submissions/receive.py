@@ -13,7 +13,7 @@ from server.access.actor import Actor
 from server.access.audit import record_audit
 from server.changes import record_change
 from server.entities.apply import apply_changes
-from server.model import Attachment, Submission, SubmissionVersion
+from server.model import Attachment, AuditEntry, Submission, SubmissionVersion
 from server.storage import record_blob
 from server.submissions.answers import carry_repeat_keys
 from server.submissions.arriving import Arrival, ArrivingVersion, Received, Sending, accept
@@ -56,6 +56,9 @@ def store_new(session: Session, version: ArrivingVersion) -> Received | None:
         return None
     if version.is_draft:
         _log_draft(session, version, "submission.create", submission_id)
+    elif session.info.get("notes"):
+        entry = (AuditEntry.project_id == version.project_id, AuditEntry.submission_id == submission_id, AuditEntry.action == "submission.create")
+        session.execute(update(AuditEntry).where(*entry).values(notes=session.info["notes"]))
     # A phone's files come with its submission, whose entry stands for them: one for each photo would be most of the log.
     _store_files(session, version, submission_id, is_logged=version.actor.kind != "phone")
     _apply_entities(session, version, division)

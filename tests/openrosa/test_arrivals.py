@@ -48,7 +48,7 @@ def everything(house: House, instance_id: str) -> dict[str, Any]:
     }  # fmt: skip
     assert found["submission"][0]["current_version_id"] == version["id"]
     return {
-        name: [{column: str(value).replace(instance_id, "") for column, value in row.items() if column not in keys} for row in rows]
+        name: [{column: str(value).replace(instance_id, "").replace(str(version["id"]), "version") for column, value in row.items() if column not in keys} for row in rows]
         for name, rows in found.items()
     }
 

@@ -35,7 +35,7 @@ def test_a_submission_is_stored_byte_for_byte_with_its_photo(house: House) -> No
 def test_the_message_is_in_the_language_of_the_phone(house: House) -> None:
     house.publish(visit_form())
     phone = house.new_phone()
-    assert message_of(phone.send(a_visit(), **{"Accept-Language": "en-US,en;q=0.8"})) == "Received, thank you."
+    assert message_of(phone.send(a_visit(), **{"Accept-Language": "en-US,en;q=0.8"})) == "Received, thank you: full submission upload was successful!"
     assert "没有表单" in message_of(phone.send(a_visit(form_id="other")))
 
 

@@ -59,7 +59,10 @@ class Phones:
     def _post(self, xml: bytes, photo: bytes, cut_at: float | None) -> bool:
         """Whether the answer was a 201. `cut_at`: break the connection after this share of the bytes."""
         body, kind = multipart(xml, {"door.jpg": photo})
-        head = f"POST {self.server.phone_path}/submission HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST {self.server.phone_path}/submission HTTP/1.1\r\nHost: x\r\nX-OpenRosa-Version: 1.0\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         request = head.encode() + body
         try:
             with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as line:

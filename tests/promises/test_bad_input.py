@@ -57,7 +57,7 @@ def ask(server: LiveServer, request: bytes, *, seconds: float = 30, close: bool 
 
 def post(server: LiveServer, body: bytes, content_type: str, *, length: int | None = None, path: str = "/submission") -> bytes:
     return (
-        f"POST {server.phone_path}{path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\n"
+        f"POST {server.phone_path}{path} HTTP/1.1\r\nHost: x\r\nX-OpenRosa-Version: 1.0\r\nContent-Type: {content_type}\r\n"
         f"Content-Length: {len(body) if length is None else length}\r\n\r\n"
     ).encode() + body
 
@@ -195,7 +195,10 @@ def test_a_body_that_ends_early_or_lies_about_its_length_changes_nothing(server:
 
 def test_chunked_bodies_work_and_broken_chunks_change_nothing(server: LiveServer) -> None:
     body, kind = multipart(a_visit("uuid:chunked"), {"a.jpg": b"x" * 70_000})
-    head = f"POST {server.phone_path}/submission HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    head = (
+        f"POST {server.phone_path}/submission HTTP/1.1\r\nHost: x\r\nX-OpenRosa-Version: 1.0\r\nContent-Type: {kind}\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    ).encode()
     chunks = b"".join(f"{len(body[n : n + 9000]):x}\r\n".encode() + body[n : n + 9000] + b"\r\n" for n in range(0, len(body), 9000)) + b"0\r\n\r\n"
     assert ask(server, head + chunks)[0] == 201
     before = count(server)
@@ -209,7 +212,8 @@ def test_chunked_bodies_work_and_broken_chunks_change_nothing(server: LiveServer
              "/v1/projects/1/forms", "/v1/sessions", "/projects/1/forms", "/sign-in", "/v1/config/logo"],
 )  # fmt: skip
 def test_strangers_are_refused_before_their_bytes_are_read(server: LiveServer, path: str) -> None:
-    request = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {KIND}\r\nContent-Length: 19000000\r\n\r\n".encode() + b"x" * 1000
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-OpenRosa-Version: 1.0\r\nContent-Type: {KIND}\r\nContent-Length: 19000000\r\n\r\n"
+    request = head.encode() + b"x" * 1000
     status, answer = ask(server, request, seconds=10)
     assert status in {401, 404, 405}
     assert b"WWW-Authenticate" not in answer or path == "/submission"

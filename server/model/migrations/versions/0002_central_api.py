@@ -41,6 +41,7 @@ def _keys_and_site() -> None:
         op.execute(f"ALTER TABLE {table} ADD COLUMN key_id {kind} CONSTRAINT fk_{table}_key_id REFERENCES encryption_keys (id)")
         op.create_index(f"ix_{table}_key_id", table, ["key_id"])
     _digests()
+    op.add_column("form_attachments", sa.Column("content_type", sa.String(100)))
     op.add_column("forms", sa.Column("web_forms_enabled", sa.Boolean, nullable=False, server_default=sa.false()))
     op.create_table(
         "site_config",

@@ -20,7 +20,7 @@ _SITE = {
     *_MANAGE, "project.create", "config.read", "config.set", "user.create", "user.list", "user.read", "user.update", "user.delete",
     "user.password.invalidate", "role.create", "role.update", "role.delete", "audit.read", "backup.run", "analytics.read",
 }  # fmt: skip
-_PHONE = {"open_form.list", "open_form.read", "submission.create"}
+_PHONE = {"open_form.read", "submission.create"}
 _REVIEW = {"submission.review", "submission.comment"}
 
 
@@ -41,7 +41,7 @@ LISTED_ROLES: tuple[Role, ...] = (
     Role(5, "manager", "Project Manager", frozenset(_MANAGE)),
     Role(6, "formview", "Form Viewer (system internal)", frozenset({"form.read"})),
     Role(7, "viewer", "Project Viewer", frozenset({*_READ, "actor_property.list"})),
-    Role(8, "formfill", "Data Collector", frozenset({"project.read", *_PHONE})),
+    Role(8, "formfill", "Data Collector", frozenset({"project.read", "open_form.list", *_PHONE})),
     Role(9, "pub-link", "Public Link", frozenset({"open_form.read", "submission.create"})),
     Role(20, "county-reviewer", "County Reviewer", frozenset({*_READ, *_REVIEW, "submission.review.final", "phone.list", "person.unmask"})),
     Role(21, "township-reviewer", "Township Reviewer", frozenset({*_READ, *_REVIEW, "phone.list", "person.unmask"})),
@@ -65,11 +65,7 @@ def _with_implied(verbs: frozenset[str]) -> frozenset[str]:
     return verbs.union(*(_IMPLIED.get(verb, frozenset()) for verb in verbs), *(_IMPLIED.get(v, frozenset()) for w in verbs for v in _IMPLIED.get(w, ())))
 
 
-# There whoever reads a submission may comment on it; here the county's own roles of readers may not.
-_COMMENTING = {"viewer": frozenset({"submission.comment"})}
-ROLES: dict[str, frozenset[str]] = {
-    role.system: _with_implied(role.verbs) | _COMMENTING.get(role.system, frozenset()) for role in LISTED_ROLES
-}
+ROLES: dict[str, frozenset[str]] = {role.system: _with_implied(role.verbs) for role in LISTED_ROLES}
 
 
 def find_role(name: str) -> Role | None:

@@ -99,8 +99,8 @@ _ONE_OPEN_FORM = _OPEN_FORMS.where(Form.form_id == bindparam("form_id"))
 def list_open_forms(session: Session, actor: Actor, project_id: int, *, form_id: str | None = None) -> list[ListedForm]:
     """Published forms that are open, for a phone: those the actor may list, none for who may list none."""
     statement = _OPEN_FORMS if form_id is None else _ONE_OPEN_FORM
-    if not actor.can("open_form.list", Place(project_id)):
-        statement = visible(statement, actor, "open_form.list", Form)
+    if not actor.can("open_form.read", Place(project_id)):
+        statement = visible(statement, actor, "open_form.read", Form)
     rows = session.connection().execute(statement, {"project_id": project_id, "form_id": form_id})
     return [ListedForm(*row) for row in rows]
 

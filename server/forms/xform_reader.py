@@ -310,8 +310,10 @@ class XFormReader:
             if path[-2:] == ("meta", "entity") and node.get("dataset"):
                 places[path[:-2]] = node
         properties: dict[Path, dict[str, Path]] = {place: {} for place in places}
-        for path, bind in self._binds.items():
-            saved_to = bind.get(f"{_ENTITIES}saveto")
+        # In the questions' order: so the list has its properties, and phones the columns of its CSV.
+        for path in nodes:
+            bind = self._binds.get(path)
+            saved_to = bind.get(f"{_ENTITIES}saveto") if bind is not None else None
             if not saved_to:
                 continue
             # The nearest declaration around the field takes it.

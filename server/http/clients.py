@@ -16,5 +16,10 @@ def device_of() -> str | None:
 
 
 def client_of() -> str | None:
+    """What sends this request."""
+    return client_name(request.headers.get("ODK-Client"), request.headers.get("User-Agent"))
+
+
+def client_name(odk_client: str | None, user_agent: str | None) -> str | None:
     """User-Agent, after the name that a program on ODK Central's libraries gives in ODK-Client."""
-    return bounded(" ".join(name for name in (request.headers.get("ODK-Client"), request.headers.get("User-Agent")) if name))
+    return bounded(" ".join(name for name in (odk_client, user_agent) if name))

@@ -13,7 +13,7 @@ from server.forms.queries import Medium, list_media
 from server.http.conditional import has_etag, with_etag
 from server.http.downloads import file_headers
 from server.http.parts import parts
-from server.model import FormVersion
+from server.model import BlobRow, FormVersion
 from server.transactions import transaction
 
 
@@ -47,6 +47,10 @@ def _bytes(actor: Actor, medium: Medium) -> Iterator[bytes]:
 
 def xlsx_answer(sha256: str, form_id: str) -> Response:
     """The .xlsx that a version was made from, as a file."""
+    with transaction(parts().engine) as session:
+        digest = session.get_one(BlobRow, sha256).md5
+    if has_etag(digest):
+        return with_etag(digest, Response(status=200))
     response = Response(stream_with_context(parts().storage.open(sha256)))
     file_headers(response, f"{form_id}.xlsx", content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-    return response
+    return with_etag(digest, response)

@@ -15,7 +15,7 @@ from server.http.languages import preferred_language
 from server.http.problem_answers import problem_json
 from server.problems import Problem
 
-_PHONE_PATHS = re.compile(r"^/(v1/(projects/[^/]+/(formList|submission$|forms/[^/]+/(manifest|draft/submission$))|test/.*/(formList|submission|manifest))|([^/]+/)?(formList|submission|xformsManifest/|forms/.*form\.xml)$)")
+_PHONE_PATHS = re.compile(r"^/(v1/(projects/[^/]+/(formList|submission$|forms/[^/]+/(manifest|draft/submission$))|test/.*/(formList|submission|manifest)$)|([^/]+/)?(formList|submission|xformsManifest/|forms/.*form\.xml)$)")
 _BROKEN_BODY = "400.39"
 # Control characters that XML 1.0 cannot hold even escaped.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

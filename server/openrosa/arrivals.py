@@ -17,7 +17,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from server.direct import DirectWriter
-from server.http.clients import bounded
+from server.http.clients import bounded, client_name
 from server.http.credentials import note_phone
 from server.http.multipart import Limits, read_stream
 from server.http.parts import Parts
@@ -67,9 +67,8 @@ class ArrivalDesk:
                 if envelope.deprecated_id or envelope.entities:
                     return None
                 device_id = parse_qs(post.query).get("deviceID", [None])[0]
-                sending = Sending(
-                    keep_files(self._parts.storage, sent.attachments), bounded(device_id), bounded(post.headers.get("user-agent")), sent.is_incomplete
-                )
+                client = client_name(post.headers.get("odk-client"), post.headers.get("user-agent"))
+                sending = Sending(keep_files(self._parts.storage, sent.attachments), bounded(device_id), client, sent.is_incomplete)
                 token_key = self._parts.secrets.lookup_key(found[1])
                 arrived = arrive(self._writer, self._parts.engine, int(found[2]), token_key, envelope, sent.xml, sending)
         except (Problem, ValueError):

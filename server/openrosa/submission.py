@@ -9,10 +9,12 @@ from flask import Response, request
 
 from server import problems
 from server.access.actor import NOBODY, Actor
+from server.access.audit import remember_notes
 from server.access.projects import find_project
 from server.http.clients import client_of, device_of
 from server.http.credentials import authenticate, sender
 from server.http.described import described
+from server.http.json_answers import action_notes
 from server.http.multipart import Limits, Part, read_parts
 from server.http.parts import parts
 from server.openrosa import blueprint
@@ -45,6 +47,7 @@ def receive(actor: Actor, project_id: int, **draft: Any) -> Response:
         files = keep_files(parts().storage, sent.attachments)
         sending = Sending(files, device_of(), client_of(), sent.is_incomplete, **draft)
         with transaction(parts().engine, write=True) as session:
+            remember_notes(session, action_notes())
             received = receive_submission(session, actor, project_id, envelope, sent.xml, sending)
     return _accepted(received)
 

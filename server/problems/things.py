@@ -116,7 +116,8 @@ def draft_access_failed() -> Problem:
     return Problem(
         "404.4",
         "该测试地址已失效。如表单已发布，请用正式的二维码；如有新草稿，请重新扫描测试二维码。",
-        "This test address is no longer valid. If the form was published, use a phone's QR code; if there is a new draft, scan its code again.",
+        "You tried to access a draft testing endpoint, but it does not exist anymore or your access is no longer valid."
+        " If the form was published, use a phone's QR code; if there is a new draft, scan its code again.",
     )
 
 

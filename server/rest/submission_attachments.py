@@ -17,7 +17,7 @@ from server.http.json_answers import action_notes, answer_json, answer_success
 from server.http.parts import parts
 from server.rest.submission_addresses import for_both
 from server.rest.submission_shapes import attachment_shape
-from server.submissions.attachments import clear_file, find_file, list_expected, put_file
+from server.submissions.attachments import check_may_put, clear_file, find_file, list_expected, put_file
 from server.submissions.records import Which
 from server.transactions import transaction
 
@@ -72,6 +72,8 @@ def get_attachment(project_id: int, form_id: str, instance_id: str, name: str, i
 def post_attachment(project_id: int, form_id: str, instance_id: str, name: str, is_draft: bool) -> Response:
     """Give a submission a file that it mentions."""
     actor, which = authenticate(), Which(project_id, form_id, instance_id, is_draft)
+    with transaction(parts().engine) as session:
+        check_may_put(session, actor, which, name)
     blob = kept_body()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())

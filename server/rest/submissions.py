@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import orjson
-from flask import Response
+from flask import Response, request
 
 from server.access.actor import NOBODY, Actor
 from server.access.audit import remember_notes
 from server.access.audit_log import LIST_LIMIT, read_subjects
 from server.http.bodies import xml_body
 from server.http.clients import client_of, device_of
+from server.http.conditional import has_etag
 from server.http.credentials import authenticate
 from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success, is_true, wants_extended, whole_number
@@ -22,6 +24,7 @@ from server.problems import enketo_not_ready, not_found
 from server.rest import blueprint
 from server.rest.actor_shapes import actor_shape
 from server.rest.audit_shapes import audit_shape, extended_audit_shape
+from server.rest.export_options import with_weak_etag
 from server.rest.submission_addresses import FORM, for_both
 from server.rest.submission_shapes import key_shape, submission_shape
 from server.submissions import records
@@ -34,6 +37,9 @@ from server.submissions.trash import delete_submission, restore_submission
 from server.transactions import transaction
 
 _XML = ("application/xml", "text/xml")
+_JSON = "application/json; charset=utf-8"
+# Up to here a page is made whole, so that its ETag is of what it says.
+_PAGE = 1000
 
 
 def _sending(form_id: str, *, is_draft: bool, token: str | None = None) -> Sending:
@@ -82,11 +88,16 @@ def put_submission(project_id: int, form_id: str, instance_id: str, is_draft: bo
 @described(query={"limit": "integer", "offset": "integer", "deleted": "boolean"})
 def get_submissions(project_id: int, form_id: str, is_draft: bool) -> Response:
     """A form's submissions, newest first; those in the trash with `deleted`."""
-    found = records.list_records(
-        parts().engine, authenticate(), Which(project_id, form_id, is_draft=is_draft), is_deleted=is_true("deleted"), limit=whole_number("limit"),
-        offset=whole_number("offset") or 0,
-    )  # fmt: skip
-    return answer_stream(_json_list(found, extended=wants_extended()), "application/json; charset=utf-8")
+    actor, which, limit, offset = authenticate(), Which(project_id, form_id, is_draft=is_draft), whole_number("limit"), whole_number("offset") or 0
+    found = _json_list(
+        records.list_records(parts().engine, actor, which, is_deleted=is_true("deleted"), limit=limit, offset=offset), extended=wants_extended()
+    )
+    if limit is not None and limit <= _PAGE:
+        body = b"".join(found)
+        return with_weak_etag(Response(body, content_type=_JSON), hashlib.md5(body, usedforsecurity=False).hexdigest()).make_conditional(request)
+    with transaction(parts().engine) as session:
+        etag = f"{records.list_etag(session, actor, which, is_deleted=is_true('deleted'))}-{limit}-{offset}-{int(wants_extended())}"
+    return with_weak_etag(Response(status=304) if has_etag(etag) else answer_stream(found, _JSON), etag)
 
 
 def _json_list(found: Iterator[Record], *, extended: bool) -> Iterator[bytes]:
@@ -111,9 +122,12 @@ def get_submission(project_id: int, form_id: str, instance_id: str, is_draft: bo
 
 def xml_answer(actor: Actor, which: Which, version_id: str | None = None) -> Response:
     """A version's XML as it was sent."""
-    with transaction(parts().engine, write=True) as session:
-        xml = records.get_xml_of(session, actor, which, version_id)
-    response = Response(xml, content_type="application/xml; charset=utf-8")
+    with transaction(parts().engine) as session:
+        found = records.get_xml_of(session, actor, which, version_id)
+    if found.is_unmasked:
+        with transaction(parts().engine, write=True) as session:
+            records.record_unmasked(session, actor, found.version)
+    response = Response(found.xml, content_type="application/xml; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"

@@ -97,7 +97,7 @@ def arrive(
     None for edits, resends, forms that change entities, versions not seen before, and a phone that may not send this form.
     `sending.files` must be in the store. Raises: busy.
     """
-    if envelope.deprecated_id or envelope.entities or any(file.blob.content is not None or file.part_name for file in sending.files):
+    if envelope.deprecated_id or envelope.entities or not envelope.has_instance_id or any(file.blob.content is not None or file.part_name for file in sending.files):
         return None
     found = known_form(engine, project_id, envelope.form_id, envelope.version)
     row = _row(engine, found, project_id, token_key, envelope, xml, sending) if found else None

@@ -80,7 +80,8 @@ class Received:
 # The roles that may send, as a list in SQL.
 SENDERS = ", ".join(f"'{name}'" for name, verbs in sorted(ROLES.items()) if "submission.create" in verbs)
 _FORM = (
-    "SELECT forms.id, forms.state, form_versions.id, (SELECT revoked_at IS NULL FROM phones WHERE actor_id = :actor_id),"
+    "SELECT forms.id, forms.state, form_versions.id, COALESCE((SELECT revoked_at IS NULL FROM phones WHERE actor_id = :actor_id),"
+    " (SELECT revoked_at IS NULL FROM public_links WHERE actor_id = :actor_id)),"
     " EXISTS (SELECT 1 FROM assignments WHERE actor_id = :actor_id AND project_id = :project_id AND role IN (" + SENDERS + ")"
     " AND (form_id IS NULL OR form_id = forms.id))"
     " FROM forms JOIN form_versions ON form_versions.{link}"
@@ -102,13 +103,16 @@ class _FoundForm:
 def accept(session: Session, actor: Actor, project_id: int, envelope: Envelope, xml: bytes, sending: Sending) -> ArrivingVersion:
     """The version as it would be stored, once it is settled that this actor may send it to this form.
 
-    Raises: form_unknown, form_version_unknown, form_not_accepting, insufficient_rights, unexpected_value (the address names another form).
+    Raises: form_unknown, form_version_unknown, form_not_accepting, insufficient_rights, unexpected_value (the address names another form), missing_part (a phone's instanceID).
     """
     form = _find_form_version(session, actor, project_id, envelope, sending)
     if sending.draft_token is None and not form.is_assigned:
         actor.require("submission.create", Place(project_id, form.id))
     if sending.form_id is not None and sending.form_id != envelope.form_id:
         raise problems.unexpected_value("form id", envelope.form_id, "did not match the form ID in the URL")
+    if sending.form_id is None and not envelope.has_instance_id:
+        # A phone could not send it again without doubling it; a program reads in the answer which ID it got.
+        raise problems.missing_part("instanceID")
     if not sending.is_draft and form.state == "closed":
         raise problems.form_not_accepting()
     definition, engine = form_definition(session, form.version_id), session.connection().engine
@@ -132,7 +136,7 @@ def _find_form_version(session: Session, actor: Actor, project_id: int, envelope
             raise problems.form_version_unknown(form_id, envelope.version)
         raise problems.form_unknown(form_id)
     # Asked here, in the transaction, because who sends may have been remembered from a moment ago.
-    if actor.kind == "phone":
+    if actor.kind in {"phone", "public_link"}:
         if not row[3]:
             raise problems.authentication_failed()
         if not row[4]:

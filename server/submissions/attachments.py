@@ -50,13 +50,24 @@ def find_file(session: Session, actor: Actor, which: Which, name: str, version_i
     return StoredFile(row.sha256, row.md5, row.content_type)
 
 
+def check_may_put(session: Session, actor: Actor, which: Which, name: str) -> None:
+    """Asked before the bytes are read: `put_file` would take this file. Raises: what put_file raises."""
+    _find_place(session, actor, which, name, lock=False)
+
+
 def put_file(session: Session, actor: Actor, which: Which, name: str, blob: Blob, content_type: str | None) -> None:
     """The submission's current version has this file, which it mentions.
 
     Who may only send submissions may add what is missing to their own, as long as nobody edited it.
     Raises: not_found, insufficient_rights.
     """
-    _form, submission = find_by_instance(session, actor, which, verb="submission.create", lock=True)
+    version, row = _find_place(session, actor, which, name, lock=True)
+    record_blob(session, blob)
+    _change(session, actor, version, row, instance_id=which.instance_id, blob=blob, content_type=content_type)
+
+
+def _find_place(session: Session, actor: Actor, which: Which, name: str, *, lock: bool) -> tuple[SubmissionVersion, Attachment]:
+    _form, submission = find_by_instance(session, actor, which, verb="submission.create", lock=lock)
     version = session.get_one(SubmissionVersion, (submission.project_id, submission.current_version_id))
     row = session.get(Attachment, (version.project_id, version.id, name))
     if row is None or not row.is_expected:
@@ -64,8 +75,7 @@ def put_file(session: Session, actor: Actor, which: Which, name: str, blob: Blob
     is_own = bool(actor.id) and version.submitter_id == actor.id and version.instance_id == submission.instance_id
     if not (is_own and row.blob_sha256 is None):
         actor.require("submission.update", submission)
-    record_blob(session, blob)
-    _change(session, actor, version, row, instance_id=submission.instance_id, blob=blob, content_type=content_type)
+    return version, row
 
 
 def clear_file(session: Session, actor: Actor, which: Which, name: str, version_id: str | None = None) -> None:

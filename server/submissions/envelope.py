@@ -26,7 +26,10 @@ class EntityElement:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`form_id` and `version` ("" if none) as the root says, `instance_id`, `deprecated_id`, and the parsed `root`."""
+    """`form_id` and `version` ("" if none) as the root says, `instance_id`, `deprecated_id`, and the parsed `root`.
+
+    `has_instance_id`: False where the XML has none, and `instance_id` is one of our own.
+    """
 
     form_id: str
     version: str
@@ -37,6 +40,7 @@ class Envelope:
     media: tuple[str, ...]
     root: etree._Element
     entities: tuple[EntityElement, ...] = field(default=())
+    has_instance_id: bool = True
 
 
 def _parser() -> etree.XMLParser:
@@ -120,6 +124,7 @@ def read_envelope(xml: bytes) -> Envelope:
     is_encrypted = root.get("encrypted") == "yes" or (
         b"encryptedXmlFile" in xml and _child(root, "encryptedXmlFile") is not None and _child(root, "base64EncryptedKey") is not None
     )
+    has_instance_id = bool(instance_id)
     if not instance_id:
         if is_encrypted:
             # Its answers could never be decrypted: the instanceID is part of the key.
@@ -133,7 +138,7 @@ def read_envelope(xml: bytes) -> Envelope:
         (_text(_child(meta, "instanceName")) or "")[:1000] or None if meta is not None else None,
         _text(_child(meta, "deprecatedID")) if meta is not None else None,
         is_encrypted, _encrypted_files(root) if is_encrypted else (), root,
-        () if is_encrypted else tuple(_entity_elements(root)),
+        () if is_encrypted else tuple(_entity_elements(root)), has_instance_id,
     )  # fmt: skip
 
 

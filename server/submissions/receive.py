@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -44,9 +44,8 @@ def receive_submission(session: Session, actor: Actor, project_id: int, envelope
 
 def store_new(session: Session, version: ArrivingVersion) -> Received | None:
     """A new submission is stored; None, and nothing is, if its instanceID is known. Raises: submission_was_deleted (erased for good)."""
+    _require_never_purged(session, version)
     instance_id = version.envelope.instance_id
-    if not version.is_draft and _PURGED.on(session, {"form_pk": version.form_pk, "instance_id": instance_id}).fetchone() is not None:
-        raise problems.submission_was_deleted()
     submission_id, division, expected = new_id(), version.division(), version.expected_files()
     is_new = insert_submission(
         session, version.row(submission_id), instance_name=version.envelope.instance_name, division=division, expected=expected,
@@ -63,6 +62,12 @@ def store_new(session: Session, version: ArrivingVersion) -> Received | None:
     _store_files(session, version, submission_id, is_logged=version.actor.kind != "phone")
     _apply_entities(session, version, division)
     return Received(Arrival.NEW, version.project_id, submission_id, version.id, instance_id)
+
+
+def _require_never_purged(session: Session, version: ArrivingVersion) -> None:
+    asked = {"form_pk": version.form_pk, "instance_id": version.envelope.instance_id}
+    if not version.is_draft and _PURGED.on(session, asked).fetchone() is not None:
+        raise problems.submission_was_deleted()
 
 
 def _log_draft(session: Session, version: ArrivingVersion, action: str, submission_id: int) -> None:
@@ -103,23 +108,32 @@ def _receive_edit(session: Session, version: ArrivingVersion, deprecated_id: str
 def find_replaced(session: Session, version: ArrivingVersion, deprecated_id: str) -> Any:
     """The version that an edit replaces: id, submission_id, answers; its submission's current_version_id, division, instance_id.
 
-    Raises: edit_of_unknown_submission (also in the trash).
+    Raises: edit_of_unknown_submission (also in the trash, or another division's).
     """
     replaced = session.connection().execute(
         select(_VERSIONS.c.id, _VERSIONS.c.submission_id, _VERSIONS.c.answers, _SUBMISSIONS.c.current_version_id, _SUBMISSIONS.c.division,
-               _SUBMISSIONS.c.instance_id)
+               _SUBMISSIONS.c.instance_id, _SUBMISSIONS.c.submitter_id)
         .join(_SUBMISSIONS, (_SUBMISSIONS.c.project_id == _VERSIONS.c.project_id) & (_SUBMISSIONS.c.id == _VERSIONS.c.submission_id))
         .where(_VERSIONS.c.form_pk == version.form_pk, _VERSIONS.c.is_draft == version.is_draft, _VERSIONS.c.instance_id == deprecated_id,
                _SUBMISSIONS.c.deleted_at.is_(None))
     ).one_or_none()  # fmt: skip
-    if replaced is None:
+    if replaced is None or not _may_replace(version.actor, replaced):
         raise problems.edit_of_unknown_submission(deprecated_id)
     return replaced
 
 
+def _may_replace(actor: Actor, replaced: Any) -> bool:
+    """Who is bound to a division edits what lies in it, and what is its own."""
+    return not actor.division or replaced.division.startswith(actor.division) or (bool(actor.id) and replaced.submitter_id == actor.id)
+
+
 def store_edit(session: Session, version: ArrivingVersion, replaced: Any) -> Received | None:
-    """The version replaces `replaced` (find_replaced); None, and nothing is stored, if its instanceID is known. Raises: outdated_edit."""
+    """The version replaces `replaced` (find_replaced); None, and nothing is stored, if its instanceID is known.
+
+    Raises: outdated_edit, submission_was_deleted (its instanceID was erased for good).
+    """
     connection = session.connection()
+    _require_never_purged(session, version)
     carry_repeat_keys(replaced.answers, version.answers)
     if not insert_version(session, version.row(replaced.submission_id)):
         return None
@@ -172,22 +186,24 @@ def _expect_files(connection: Connection, version: ArrivingVersion) -> None:
 
 
 def _store_files(session: Session, version: ArrivingVersion, submission_id: int, *, is_logged: bool = True) -> int:
-    """The sent files are there under their names; one that was there already stays. How many were added."""
+    """The sent files are there under their names; of one that was there already a phone's stays, a program's is replaced. How many changed."""
     connection, added = session.connection(), 0
     expected = set(version.expected_files()) if any(file.part_name for file in version.sending.files) else set()
     for file in version.sending.files:
         record_blob(session, file.blob)
         name = file.part_name if file.part_name in expected and file.name not in expected else file.name
         content = {"blob_sha256": file.blob.sha256, "content_type": (file.content_type or "")[:100] or None, "received_at": version.at}
+        is_missing = _ATTACHMENTS.c.blob_sha256.is_(None)
+        is_other = and_(_ATTACHMENTS.c.is_expected, _ATTACHMENTS.c.blob_sha256 != file.blob.sha256)
         filled = connection.execute(
             update(_ATTACHMENTS)
-            .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id,
-                   _ATTACHMENTS.c.name == name, _ATTACHMENTS.c.blob_sha256.is_(None))
+            .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id, _ATTACHMENTS.c.name == name,
+                   is_missing if version.actor.kind == "phone" else or_(is_missing, is_other))
             .values(content)
         )  # fmt: skip
         is_expected = filled.rowcount > 0
         if not is_expected:
-            # Not mentioned in the XML (kept all the same), or there already (the first one stays).
+            # Not mentioned in the XML (kept all the same), or there already.
             place = {"project_id": version.project_id, "version_id": version.id, "name": name}
             filled = connection.execute(_insert_once(connection, _ATTACHMENTS), {**place, **content, "is_expected": False})
         added += max(filled.rowcount, 0)

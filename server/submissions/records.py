@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, select
-from sqlalchemy.orm import Session, aliased, undefer
+from sqlalchemy import Engine, Select, and_, func, select
+from sqlalchemy.orm import Session, aliased
 
 from server import problems
 from server.access.actor import Actor, Place, visible
@@ -161,6 +162,16 @@ def list_records(
             yield _record(row)
 
 
+def list_etag(session: Session, actor: Actor, which: Which, *, is_deleted: bool = False) -> str:
+    """Changes whenever `list_records` without limit would. Raises: not_found, insufficient_rights."""
+    form = open_form(session, actor, which, verb="submission.list")
+    columns = (func.count(), func.max(Submission.received_at), func.max(Submission.updated_at), func.max(Submission.current_version_id))
+    statement = of_form(select(*columns), form, is_draft=which.is_draft)
+    statement = statement.where(Submission.deleted_at.is_not(None) if is_deleted else Submission.deleted_at.is_(None))
+    seen = session.execute(visible(statement, actor, "submission.list", Submission)).one()
+    return hashlib.md5(repr((*seen, is_deleted)).encode(), usedforsecurity=False).hexdigest()
+
+
 def _versions(submission: Submission) -> Select[Any]:
     return (
         select(SubmissionVersion, _NAME, ActorRow, FormVersion.version)
@@ -196,28 +207,53 @@ def find_version(session: Session, actor: Actor, which: Which, version_id: str |
     return _version(submission, row)
 
 
-def get_xml_of(session: Session, actor: Actor, which: Which, version_id: str | None) -> bytes:
-    """A version's XML byte for byte. Where the form has sensitive questions it takes the right to unmask them, and is logged.
+@dataclass(frozen=True, slots=True)
+class VersionXml:
+    """A version and its XML byte for byte; `is_unmasked` where it shows answers to sensitive questions."""
+
+    version: SubmissionVersion
+    xml: bytes
+    is_unmasked: bool
+
+
+def get_xml_of(session: Session, actor: Actor, which: Which, version_id: str | None) -> VersionXml:
+    """A version's XML. Where the form has sensitive questions it takes the right to unmask them; then `record_unmasked` it.
 
     Raises: what find_version raises.
     """
     version = find_version(session, actor, which, version_id).version
-    if any(field.sensitive for field in form_definition(session, version.form_version_id).fields):
-        place = {"project_id": version.project_id, "form_pk": version.form_pk}
-        actor.require("person.unmask", Place(**place))
-        record_audit(session, actor, "submission.unmask", **place, submission_id=version.submission_id, what="xml")
-    return bytes(version.xml)
+    is_sensitive = any(field.sensitive for field in form_definition(session, version.form_version_id).fields)
+    if is_sensitive:
+        actor.require("person.unmask", Place(version.project_id, version.form_pk))
+    return VersionXml(version, bytes(version.xml), is_sensitive)
 
 
-def list_xmls(session: Session, actor: Actor, which: Which) -> tuple[Form, list[SubmissionVersion]]:
-    """The form, and the submission's versions with their XML, newest first, at most 500. Raises: not_found, insufficient_rights."""
+def record_unmasked(session: Session, actor: Actor, version: SubmissionVersion) -> None:
+    """The audit log says who read the version's XML."""
+    place = {"project_id": version.project_id, "form_pk": version.form_pk, "submission_id": version.submission_id}
+    record_audit(session, actor, "submission.unmask", **place, what="xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Xmls:
+    """A submission's versions: `xmls` are instanceID and XML, newest first, read one by one; `form_version_ids` those they were filled in with."""
+
+    form: Form
+    form_version_ids: Sequence[int]
+    xmls: Iterator[tuple[str, bytes]]
+
+
+def list_xmls(session: Session, actor: Actor, which: Which) -> Xmls:
+    """The submission's versions with their XML, at most 500. Raises: not_found, insufficient_rights."""
     form, submission = find_by_instance(session, actor, which, verb="submission.read")
-    statement = (
-        select(SubmissionVersion).options(undefer(SubmissionVersion.xml))
-        .where(SubmissionVersion.project_id == submission.project_id, SubmissionVersion.submission_id == submission.id)
-        .order_by(SubmissionVersion.received_at.desc(), SubmissionVersion.id.desc()).limit(_MOST_VERSIONS)
-    )  # fmt: skip
-    return form, list(session.scalars(statement))
+    columns: Any = SubmissionVersion.__table__.c
+    of_it = (columns.project_id == submission.project_id, columns.submission_id == submission.id)
+    used = session.scalars(select(columns.form_version_id).where(*of_it).distinct()).all()
+    ids = session.execute(
+        select(columns.id, columns.instance_id).where(*of_it).order_by(columns.received_at.desc(), columns.id.desc()).limit(_MOST_VERSIONS)
+    ).all()
+    one = select(columns.xml).where(columns.project_id == submission.project_id)
+    return Xmls(form, used, ((row.instance_id, bytes(session.scalar(one.where(columns.id == row.id)) or b"")) for row in ids))
 
 
 def list_keys(session: Session, actor: Actor, which: Which) -> Sequence[EncryptionKey]:

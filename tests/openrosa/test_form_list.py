@@ -14,6 +14,7 @@ from server.forms.publish import delete_form, restore_form
 from server.model import Entity, Form, FormVersion, Phone
 from server.transactions import transaction
 from tests.actors.house import House
+from tests.actors.phone import message_of
 from tests.factories.questionnaire import a_visit, visit_form
 
 REGISTER = """
@@ -78,7 +79,9 @@ def test_a_draft_is_served_at_its_test_address_alone(house: House) -> None:
     [entry] = phone.form_list()
     assert phone.get(entry["downloadUrl"]).status_code == 200
     phone.base = phone.base.replace(token, "wrong")
-    assert phone.get(phone.base + "/formList").status_code == 401
+    gone = phone.get(phone.base + "/formList")
+    assert gone.status_code == 404
+    assert "重新扫描测试二维码" in message_of(gone)
 
 
 def test_a_published_version_never_changes_by_a_byte(house: House) -> None:

@@ -31,7 +31,7 @@ RULES: dict[str, str] = {
     "rest.get_forms": "open_form.list", "rest.post_form": "form.create", "rest.get_form": "open_form.read", "rest.get_form_xml": "open_form.read",
     "rest.get_form_xlsx": "open_form.read", "rest.get_form_xls": "open_form.read", "rest.get_form_fields": "open_form.read",
     "rest.get_form_attachments": "open_form.read", "rest.get_form_attachment": "open_form.read", "rest.get_form_versions": "open_form.read",
-    "rest.patch_form": "form.update", "rest.remove_form": "form.delete", "rest.post_form_restore": "form.restore", "rest.get_linked_form": SIGNED_IN,
+    "rest.get_dataset_diff": "dataset.list", "rest.patch_form": "form.update", "rest.remove_form": "form.delete", "rest.post_form_restore": "form.restore", "rest.get_linked_form": SIGNED_IN,
     "rest.post_draft": "form.update", "rest.post_publish": "form.update", "rest.remove_draft": "form.update",
     "rest.post_draft_attachment": "form.update", "rest.patch_draft_attachment": "form.update", "rest.remove_draft_attachment": "form.update",
     "rest.get_public_links": "public_link.list", "rest.post_public_link": "public_link.create", "rest.get_public_link": "public_link.read",

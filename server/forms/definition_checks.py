@@ -18,6 +18,8 @@ from server.model import Form, FormVersion
 _FILE_NAME = re.compile(r"\.(xlsx?|xml)$")
 _MOST_VERSIONS = 200
 _MOST_ID = 64
+_MOST_NAME = 255
+_MOST_TITLE = 1000
 
 
 def check_definition(session: Session, form: Form | None, definition: FormDefinition) -> None:
@@ -32,6 +34,16 @@ def check_definition(session: Session, form: Form | None, definition: FormDefini
     if form is None and not any(field.path[:1] == ("meta",) and len(field.path) > 1 for field in definition.fields):
         raise problems.missing_meta()
     _check_types(_published(session, form), definition)
+
+
+def check_sizes(definition: FormDefinition) -> None:
+    """What the tables can hold. Raises: value_too_long."""
+    if len(definition.version) > _MOST_NAME:
+        raise problems.value_too_long("version", _MOST_NAME)
+    if len(definition.title) > _MOST_TITLE:
+        raise problems.value_too_long("title", _MOST_TITLE)
+    if any(len(name) > _MOST_NAME for name, _kind in definition.attachments):
+        raise problems.value_too_long("attachment name", _MOST_NAME)
 
 
 def _check_types(published: list[FormDefinition], definition: FormDefinition) -> None:

@@ -13,7 +13,7 @@ from server import problems
 from server.access.actor import Actor, Place
 from server.access.audit import record_audit
 from server.access.secrets import new_token
-from server.forms.definition_checks import check_definition, check_warnings
+from server.forms.definition_checks import check_definition, check_sizes, check_warnings
 from server.forms.encryption import encrypted_xform, ensure_key
 from server.forms.fields import FormDefinition, read_form_definition
 from server.forms.xform_edits import set_version
@@ -64,7 +64,11 @@ def _with_project_key(session: Session, project: Project, xform: bytes, definiti
 
 
 def put_draft(session: Session, actor: Actor, form: Form, xform: bytes, definition: FormDefinition, xlsx: Blob | None, *, is_new: bool) -> Form:
-    """A new row that is the form's draft, in place of the one before; whoever calls has checked the right and the definition."""
+    """A new row that is the form's draft, in place of the one before; whoever calls has checked the right and the definition.
+
+    Raises: value_too_long.
+    """
+    check_sizes(definition)
     if xlsx is not None:
         record_blob(session, xlsx)
     earlier_id, now = form.draft_version_id or form.current_version_id, datetime.now(UTC)
@@ -218,6 +222,6 @@ def _set_attachment(session: Session, actor: Actor, form: Form, row: FormAttachm
     session.flush()
     record_audit(
         session, actor, "form.attachment.update", project_id=form.project_id, form_pk=form.id, formDefId=row.form_version_id, name=row.name,
-        **{name: value for name, value in old.items() if value is not None}, newBlobId=sha256, newDatasetId=list_id,
+        **old, newBlobId=sha256, newDatasetId=list_id,
     )  # fmt: skip
     return row

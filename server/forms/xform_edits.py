@@ -8,10 +8,13 @@ from collections.abc import Callable
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
+from lxml import etree
+
 from server import problems
 
 _ATTRIBUTE = re.compile(rb"""\s([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _VERSION = re.compile(rb"(?!xmlns:)(?:.+:)?version")
+_ENCODING = re.compile(r"""(\A<\?xml[^>]*\sencoding\s*=\s*["'])[^"']*(["'])""")
 _MODEL = ("html", "head", "model")
 _MOST_DEPTH = 200
 
@@ -24,6 +27,7 @@ class _Found:
         self.root: int | None = None
         self.submission: int | None = None
         self.model_end: int | None = None
+        self.model_prefix = ""
         self._parser = expat.ParserCreate(namespace_separator=None)
         self._parser.StartElementHandler, self._parser.EndElementHandler = self._start, self._end
         try:
@@ -36,6 +40,8 @@ class _Found:
         if len(self.path) > _MOST_DEPTH:
             raise ValueError("too deep")
         at, above = self._parser.CurrentByteIndex, tuple(self.path[:-1])
+        if tuple(self.path) == _MODEL and self.model_end is None:
+            self.model_prefix = name.removesuffix("model")
         if above == (*_MODEL, "instance") and self.root is None:
             self.root = at
         elif tuple(self.path) == (*_MODEL, "submission") and self.submission is None:
@@ -45,6 +51,22 @@ class _Found:
         if tuple(self.path) == _MODEL and self.model_end is None:
             self.model_end = self._parser.CurrentByteIndex
         self.path.pop()
+
+
+def _in_utf8(xform: bytes) -> bytes:
+    """The XForm in UTF-8, whatever it was written in: only there is each byte of its tags a character."""
+    try:
+        encoding = (etree.fromstring(xform, _parser()).getroottree().docinfo.encoding or "UTF-8").upper()
+        if encoding in {"UTF-8", "UTF8", "ASCII", "US-ASCII"}:
+            return xform
+        text = xform.decode(encoding).removeprefix("\ufeff")
+    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
+        raise problems.unparseable_xml(str(error)[:200]) from None
+    return _ENCODING.sub(r"\1UTF-8\2", text, count=1).encode()
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
 def _tag_end(xform: bytes, start: int) -> int:
@@ -62,6 +84,7 @@ def _tag_end(xform: bytes, start: int) -> int:
 
 
 def _with_version(xform: bytes, make: Callable[[str], str]) -> bytes:
+    xform = _in_utf8(xform)
     start = _Found(xform).root
     if start is None:
         raise problems.unparseable_xml("instance")
@@ -100,6 +123,7 @@ def add_version_suffix(xform: bytes, suffix: str) -> bytes:
 
 def with_public_key(xform: bytes, public_key: str) -> bytes:
     """Phones encrypt what they send (ODK encryption specification: base64RsaPublicKey of the submission element)."""
+    xform = _in_utf8(xform)
     found = _Found(xform)
     attribute = b" base64RsaPublicKey=" + _quoted(public_key)
     if found.submission is not None:
@@ -107,4 +131,5 @@ def with_public_key(xform: bytes, public_key: str) -> bytes:
         return xform[:end].rstrip() + attribute + xform[end:]
     if found.model_end is None or xform[found.model_end : found.model_end + 2] != b"</":
         raise problems.unparseable_xml("model")
-    return xform[: found.model_end] + b"<submission" + attribute + b"/>" + xform[found.model_end :]
+    tag = f"<{found.model_prefix}submission".encode() + attribute + b"/>"
+    return xform[: found.model_end] + tag + xform[found.model_end :]

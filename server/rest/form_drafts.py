@@ -19,6 +19,7 @@ from server.forms.drafts import (
     put_attachment,
 )  # fmt: skip
 from server.forms.publish import publish_draft
+from server.http.bodies import kept_body
 from server.http.credentials import authenticate
 from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success
@@ -92,7 +93,7 @@ def post_draft_attachment(project_id: int, form_id: str, name: str) -> Response:
     actor = authenticate()
     with transaction(parts().engine) as session:
         draft_attachment(session, _form(session, actor, project_id, form_id), name)
-    blob = parts().storage.keep_bytes(request.get_data(cache=False))
+    blob = kept_body()
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
         row = put_attachment(session, actor, _form(session, actor, project_id, form_id), name, blob, content_type=request.mimetype)

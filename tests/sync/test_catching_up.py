@@ -109,7 +109,7 @@ def test_a_rebuild_in_other_batches_gives_the_same_names(house: House, tmp_path:
     house.publish(visit_form().replace("| visit |", "| visit_pets |"))
     replicate_changes(house.engine, central)
     with_pets = "| | begin repeat | pets | Pets |\n| | text | name | Name |\n| | end repeat | | |\n| settings |"
-    house.publish(visit_form("3").replace("| text | division |", "| text | Division |").replace("| settings |", with_pets))
+    house.publish(visit_form("3").replace("| integer | age |", "| text | age |").replace("| text | division |", "| text | Division |").replace("| settings |", with_pets))
     replicate_changes(house.engine, central)
     phone.send(a_visit("uuid:2", age="72", replaces="uuid:1", version="3", extra="<pets><name>dog</name></pets>"))
     replicate_changes(house.engine, central)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULE_LINES = {"server/cli.py": 430, "server/problems.py": 400}
+MODULE_LINES = {"server/cli.py": 440}  # one command after another
 CODE = [path for room in ("server", "sync") for path in sorted((ROOT / room).rglob("*.py"))]
 
 
@@ -23,7 +23,7 @@ def test_no_drawer_is_called_utils() -> None:
 
 def test_a_view_is_at_most_25_lines() -> None:
     long = []
-    for path in [p for p in CODE if p.parts[-2] in {"web", "openrosa"}]:
+    for path in [p for p in CODE if p.parts[-2] in {"web", "openrosa", "rest", "odata"}]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and any("blueprint" in ast.dump(d) for d in node.decorator_list):
                 lines = (node.end_lineno or 0) - node.lineno + 1
@@ -33,8 +33,10 @@ def test_a_view_is_at_most_25_lines() -> None:
 
 
 def test_only_transactions_commits() -> None:
-    found = [str(p.relative_to(ROOT)) for p in CODE if re.search(r"\.commit\(\)", p.read_text()) and p.name != "transactions.py"]
-    assert found == []
+    # direct.py commits for the one path that every submission takes, and nothing else may.
+    commits = re.compile(r"\.commit\(\)|\"COMMIT\"|autocommit = True")
+    found = {str(p.relative_to(ROOT)) for p in CODE if commits.search(p.read_text())}
+    assert found <= {"server/transactions.py", "server/direct.py"}
 
 
 def test_the_two_readmes_say_the_same_things() -> None:

@@ -43,7 +43,10 @@ def publish_draft(
         raise problems.version_not_unique(form.form_id, draft.version)
     definition = form_definition(session, draft.id)
     if draft.key_id is None:
-        declare_lists(session, actor, form.project_id, {entity.list_name: tuple(entity.properties) for entity in definition.entities})
+        lists: dict[str, dict[str, None]] = {}
+        for entity in definition.entities:
+            lists.setdefault(entity.list_name, {}).update(dict.fromkeys(entity.properties))
+        declare_lists(session, actor, form.project_id, {name: tuple(properties) for name, properties in lists.items()})
     draft.published_at, draft.published_by, draft.draft_token = at or datetime.now(UTC), actor.id or None, None
     draft.publish_notes = session.info.get("notes")
     old = form.current_version_id

@@ -15,7 +15,16 @@ from server.model.accounts import (
 from server.model.audit import AuditEntry
 from server.model.blobs import BlobBytes, BlobRow
 from server.model.changes import Change, Cursor, Lease
-from server.model.entities import Entity, EntityHeld, EntityList, EntityProperty, EntityVersion
+from server.model.entities import (
+    Entity,
+    EntityAudit,
+    EntityHeld,
+    EntityList,
+    EntityProperty,
+    EntitySource,
+    EntityVersion,
+    PurgedEntity,
+)  # fmt: skip
 from server.model.forms import Form, FormAttachment, FormVersion, Project
 from server.model.schema import Table
 from server.model.site import EncryptionKey, SiteConfig
@@ -23,7 +32,7 @@ from server.model.submissions import Attachment, Comment, PurgedSubmission, Subm
 
 __all__ = [
     "AccountSession", "ActorProperty", "ActorRow", "Assignment", "Attachment", "AuditEntry", "BlobBytes", "BlobRow", "Change", "Comment",
-    "Cursor", "EncryptionKey", "Entity", "EntityHeld", "EntityList", "EntityProperty", "EntityVersion", "Form", "FormAttachment",
-    "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedSubmission", "SignInFailure", "SiteConfig",
+    "Cursor", "EncryptionKey", "Entity", "EntityAudit", "EntityHeld", "EntityList", "EntityProperty", "EntitySource", "EntityVersion", "Form",
+    "FormAttachment", "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedEntity", "PurgedSubmission", "SignInFailure", "SiteConfig",
     "Submission", "SubmissionVersion", "Table", "User", "UserPreference",
 ]  # fmt: skip

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.model.schema import RowId, Table
 
 
 class EntityList(Table):
-    """A register that phones download as CSV."""
+    """A register that phones download as CSV; its name is unique in its project among lists that are not deleted.
+
+    `access_rules`: [{datasetProperty, actorProperty}]: a phone sees the entities for which one of them holds; null: all.
+    """
 
     __tablename__ = "entity_lists"
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -20,8 +23,15 @@ class EntityList(Table):
     name: Mapped[str] = mapped_column(String(255))
     approval_required: Mapped[bool]
     owner_only: Mapped[bool]
+    access_rules: Mapped[list[Any] | None]
     created_at: Mapped[datetime]
-    __table_args__ = (UniqueConstraint("project_id", "name"),)
+    updated_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("uq_entity_lists_project_id_name", "project_id", "name", unique=True,
+              sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_entity_lists_trash", "project_id", "deleted_at"),
+    )  # fmt: skip
 
 
 class EntityProperty(Table):
@@ -34,7 +44,10 @@ class EntityProperty(Table):
 
 
 class Entity(Table):
-    """An entity as it now is. `uuid` is unique in its project's list; `conflict` is soft, hard or null."""
+    """An entity as it now is. `uuid` is unique in its list; `conflict` is soft, hard or null.
+
+    `stamp`: a random number, new with each change: their sum over any part of a list changes with what is in it.
+    """
 
     __tablename__ = "entities"
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -50,28 +63,54 @@ class Entity(Table):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    stamp: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     __table_args__ = (
         Index("uq_entities_list_id_uuid", "list_id", "uuid", unique=True),
         Index("ix_entities_list_division", "list_id", "division", "id"),
+        Index("ix_entities_list_id_id", "list_id", "id"),
+        Index("ix_entities_stamps", "list_id", "division", "stamp",
+              sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_entities_trash", "deleted_at",
+              sqlite_where=text("deleted_at IS NOT NULL"), postgresql_where=text("deleted_at IS NOT NULL")),
     )
 
 
 class EntityVersion(Table):
+    """An entity as it was after one change. `received`: what the change said, label included; `base_version`: what it was made from.
+
+    `conflicting`: properties that others had changed since, null where none could have. `forced`: it no longer waited for what came
+    before it offline; `is_late_create`: a creation that came after such an update. Whence it came: `source_id` (a bulk creation),
+    or `submission_version_id` with `event`, the audit log's word for what made the server look at the submission; else a program.
+    """
+
     __tablename__ = "entity_versions"
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     entity_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     label: Mapped[str]
     data: Mapped[dict[str, Any]]
-    changed: Mapped[dict[str, Any]]
+    received: Mapped[dict[str, Any]]
     base_version: Mapped[int | None]
     branch_id: Mapped[str | None] = mapped_column(String(36))
     trunk_version: Mapped[int | None]
     branch_base_version: Mapped[int | None]
     conflict: Mapped[str | None] = mapped_column(String(10))
+    conflicting: Mapped[list[Any] | None]
+    forced: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_late_create: Mapped[bool] = mapped_column(default=False, server_default=false())
+    source_id: Mapped[int | None] = mapped_column(BigInteger)
+    submission_id: Mapped[int | None] = mapped_column(BigInteger)
     submission_version_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    event: Mapped[str | None] = mapped_column(String(40))
+    user_agent: Mapped[str | None] = mapped_column(String(255))
     actor_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
+    __table_args__ = (
+        Index("ix_entity_versions_submission", "project_id", "submission_id",
+              sqlite_where=text("submission_id IS NOT NULL"), postgresql_where=text("submission_id IS NOT NULL")),
+        Index("ix_entity_versions_source", "project_id", "source_id",
+              sqlite_where=text("source_id IS NOT NULL"), postgresql_where=text("source_id IS NOT NULL")),
+    )  # fmt: skip
 
 
 class EntityHeld(Table):
@@ -86,5 +125,43 @@ class EntityHeld(Table):
     base_version: Mapped[int | None]
     change: Mapped[dict[str, Any]]
     submission_version_id: Mapped[int] = mapped_column(BigInteger)
+    submission_id: Mapped[int | None] = mapped_column(BigInteger)
+    actor_id: Mapped[int | None] = mapped_column(BigInteger)
+    division: Mapped[str] = mapped_column(String(12), server_default="")
     held_at: Mapped[datetime]
-    __table_args__ = (Index("ix_entities_held_list_id_uuid", "list_id", "uuid"),)
+    __table_args__ = (
+        Index("ix_entities_held_list_id_uuid", "list_id", "uuid"),
+        Index("ix_entities_held_submission", "project_id", "submission_id"),
+        Index("ix_entities_held_since", "held_at"),
+    )
+
+
+class EntitySource(Table):
+    """A creation of many entities at once. `details`: name, size, count, userAgent."""
+
+    __tablename__ = "entity_sources"
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    list_id: Mapped[int] = mapped_column(ForeignKey("entity_lists.id"), index=True)
+    details: Mapped[dict[str, Any]]
+    audit_id: Mapped[int | None] = mapped_column(BigInteger)
+    actor_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+
+class EntityAudit(Table):
+    """Which entries of the audit log are about which entity."""
+
+    __tablename__ = "entity_audits"
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    entity_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    audit_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class PurgedEntity(Table):
+    """An id that was in the list and was erased for good: it is not used again."""
+
+    __tablename__ = "purged_entities"
+    list_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    uuid: Mapped[str] = mapped_column(String(36), primary_key=True)
+    purged_at: Mapped[datetime]

@@ -21,17 +21,19 @@ _CHAINING_LOCK = 0x6175646974
 def record_audit(
     session: Session, actor: Actor, action: str, *, project_id: int | None = None, form_pk: int | None = None,
     submission_id: int | None = None, thing: str | None = None, notes: str | None = None, **details: Any,
-) -> None:  # fmt: skip
-    """One more entry, in the caller's transaction; `details` are plain JSON values and never personal data.
+) -> int:  # fmt: skip
+    """One more entry, in the caller's transaction: its id. `details` are plain JSON values and never personal data.
 
     `notes`: the reason that the one who acted gave; else what `remember_notes` took for this session.
     """
+    entry_id = new_id()
     session.connection().execute(
         AuditEntry.__table__.insert(),
-        {"project_id": project_id or 0, "id": new_id(), "actor_id": actor.id or None, "action": action, "form_pk": form_pk,
+        {"project_id": project_id or 0, "id": entry_id, "actor_id": actor.id or None, "action": action, "form_pk": form_pk,
          "submission_id": submission_id, "thing": thing, "details": details or None,
          "notes": notes or session.info.get("notes"), "at": datetime.now(UTC)},
     )  # fmt: skip
+    return entry_id
 
 
 def remember_notes(session: Session, notes: str | None) -> None:

@@ -150,3 +150,36 @@ def end_session_by_token(session: Session, actor: Actor, token: str | None, *, s
 def end_sessions_of(session: Session, actor_id: int, *, but: bytes | None = None) -> None:
     """None of the account's sessions lives on, except the one with the key `but`."""
     session.execute(delete(AccountSession).where(AccountSession.actor_id == actor_id, AccountSession.token_key.is_distinct_from(but)))
+
+
+_MOST_SESSIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that has not ended. `id` names it to its owner and opens nothing."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    user_agent: str | None
+    is_own: bool
+
+
+def list_sessions(session: Session, actor: Actor) -> list[OpenSession]:
+    """The actor's own sessions, newest first; `is_own` marks the one it came with."""
+    statement = select(AccountSession).where(AccountSession.actor_id == actor.id, AccountSession.expires_at > datetime.now(UTC))
+    return [
+        OpenSession(row.token_key.hex()[:32], row.created_at, row.expires_at, row.user_agent, row.token_key == actor.session_key)
+        for row in session.scalars(statement.order_by(AccountSession.created_at.desc()).limit(_MOST_SESSIONS))
+    ]
+
+
+def end_listed_session(session: Session, actor: Actor, session_id: str) -> None:
+    """One of the actor's own sessions is over. Raises: not_found."""
+    for row in session.scalars(select(AccountSession).where(AccountSession.actor_id == actor.id).limit(_MOST_SESSIONS)):
+        if row.token_key.hex()[:32] == session_id:
+            session.delete(row)
+            record_audit(session, actor, "user.session.end", thing=str(actor.id))
+            return
+    raise problems.not_found()

@@ -1,36 +1,146 @@
-"""Entity lists: declared by forms, given their properties."""
+"""Entity lists: declared by forms or made by programs, given their properties, deleted."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from server.access.actor import Actor
+from server import problems
+from server.access.actor import Actor, Place
 from server.access.audit import record_audit
+from server.access.projects import find_project
+from server.entities.scope import is_scoped
 from server.model import EntityList, EntityProperty, Form, FormAttachment, FormVersion
+
+__all__ = [
+    "add_property", "create_list", "declare_lists", "find_list", "find_trashed_list", "get_list", "is_scoped", "list_lists", "list_properties",
+    "name_problem", "properties_of", "record_list_audit", "update_list",
+]  # fmt: skip
+
+LIST_LIMIT = 1000
+# ODK's entities specification: an XML name without a period, or (properties) without a colon; what begins with __ is reserved.
+_LIST_NAME = re.compile(r"(?!__)(?:[^\W\d]|[:_])[\w:-]*")
+_PROPERTY_NAME = re.compile(r"(?!__)[^\W\d][\w.-]*")
+_RESERVED = {"name", "label"}
 
 
 def find_list(session: Session, project_id: int, name: str) -> EntityList | None:
     """The project's list of this name."""
-    return session.scalar(select(EntityList).where(EntityList.project_id == project_id, EntityList.name == name))
+    return session.scalar(select(EntityList).where(EntityList.project_id == project_id, EntityList.name == name, EntityList.deleted_at.is_(None)))
+
+
+def get_list(session: Session, actor: Actor, project_id: int, name: str, *, verb: str) -> EntityList:
+    """The list, for whoever may do `verb` in its project. Raises: not_found, insufficient_rights."""
+    find_project(session, project_id)
+    found = find_list(session, project_id, name)
+    if found is None:
+        # Who may do nothing here learns nothing of what is here.
+        actor.require(verb, Place(project_id))
+        raise problems.not_found()
+    actor.require(verb, Place(project_id))
+    return found
+
+
+def find_trashed_list(session: Session, actor: Actor, project_id: int, list_id: int, *, verb: str) -> EntityList:
+    """The deleted list. Raises: not_found, insufficient_rights."""
+    find_project(session, project_id)
+    actor.require(verb, Place(project_id))
+    found = session.get(EntityList, list_id)
+    if found is None or found.project_id != project_id or found.deleted_at is None:
+        raise problems.not_found()
+    return found
+
+
+def list_lists(session: Session, actor: Actor, project_id: int, *, deleted: bool = False) -> Sequence[EntityList]:
+    """The project's lists by name, or those that were deleted. Raises: not_found, insufficient_rights."""
+    find_project(session, project_id)
+    actor.require("dataset.list", Place(project_id))
+    state = EntityList.deleted_at.is_not(None) if deleted else EntityList.deleted_at.is_(None)
+    statement = select(EntityList).where(EntityList.project_id == project_id, state)
+    rows = session.scalars(statement.order_by(EntityList.name, EntityList.id).limit(LIST_LIMIT)).all()
+    return sorted(rows, key=lambda row: row.name)
+
+
+def record_list_audit(session: Session, actor: Actor, action: str, entity_list: EntityList, **details: Any) -> int:
+    """An entry about the list: its id."""
+    return record_audit(session, actor, action, project_id=entity_list.project_id, thing=str(entity_list.id), **details)
+
+
+def name_problem(name: Any, kind: str) -> problems.Problem | None:
+    """What is wrong with the name of a `dataset` or `property`; None if nothing is."""
+    pattern = _LIST_NAME if kind == "dataset" else _PROPERTY_NAME
+    good = isinstance(name, str) and len(name) <= 255 and pattern.fullmatch(name) is not None
+    if good and not (kind == "property" and name.lower() in _RESERVED):
+        return None
+    shown = "undefined" if name is None else str(name)[:255]
+    return problems.unexpected_value("name", shown, f"This is not a valid {kind} name.")
+
+
+def create_list(
+    session: Session, actor: Actor, project_id: int, *, name: Any, approval_required: bool = False, owner_only: bool = False
+) -> EntityList:
+    """A new list without properties. Raises: not_found, insufficient_rights, unexpected_value, list_name_conflict, uniqueness_violation."""
+    find_project(session, project_id)
+    actor.require("dataset.create", Place(project_id))
+    if (problem := name_problem(name, "dataset")) is not None:
+        raise problem
+    if find_list(session, project_id, name) is not None:
+        raise problems.uniqueness_violation(["name", "projectId"], [name, str(project_id)])
+    entity_list = _insert(session, project_id, name, approval_required=approval_required, owner_only=owner_only)
+    record_list_audit(session, actor, "dataset.create", entity_list, properties=[])
+    return entity_list
+
+
+def _insert(session: Session, project_id: int, name: str, *, approval_required: bool = False, owner_only: bool = False) -> EntityList:
+    similar = session.scalar(
+        select(EntityList.name)
+        .where(EntityList.project_id == project_id, func.lower(EntityList.name) == name.lower(), EntityList.name != name, EntityList.deleted_at.is_(None))
+    )
+    if similar is not None:
+        raise problems.list_name_conflict(similar, name)
+    entity_list = EntityList(
+        project_id=project_id, name=name, approval_required=approval_required, owner_only=owner_only, created_at=datetime.now(UTC)
+    )
+    session.add(entity_list)
+    session.flush()
+    return entity_list
 
 
 def declare_lists(session: Session, actor: Actor, project_id: int, lists: dict[str, tuple[str, ...]]) -> None:
-    """Each named list exists with at least these properties, and is linked to the media `NAME.csv` of the project's forms."""
+    """Each named list exists with at least these properties, and a new one is linked to the media `NAME.csv` of the project's forms.
+
+    Raises: insufficient_rights, list_name_conflict, property_name_conflict.
+    """
     for name, properties in lists.items():
         entity_list = find_list(session, project_id, name)
-        now = datetime.now(UTC)
+        is_new = entity_list is None
         if entity_list is None:
-            entity_list = EntityList(project_id=project_id, name=name, approval_required=False, owner_only=False, created_at=now)
-            session.add(entity_list)
-            session.flush()
-            record_audit(session, actor, "dataset.create", project_id=project_id, thing=name)
+            actor.require("dataset.create", Place(project_id))
+            entity_list = _insert(session, project_id, name)
             _link_media(session, entity_list)
-        known = set(session.scalars(select(EntityProperty.name).where(EntityProperty.list_id == entity_list.id)))
-        session.add_all(EntityProperty(list_id=entity_list.id, name=p, created_at=now) for p in properties if p not in known)
-    session.flush()
+        known = list_properties(session, entity_list)
+        added = [one for one in dict.fromkeys(properties) if one not in known]
+        _require_no_twins(known, added)
+        if added and not is_new:
+            actor.require("dataset.update", Place(project_id))
+            entity_list.updated_at = datetime.now(UTC)
+        now = datetime.now(UTC)
+        session.add_all(EntityProperty(list_id=entity_list.id, name=one, created_at=now) for one in added)
+        session.flush()
+        if is_new or added:
+            record_list_audit(session, actor, "dataset.create" if is_new else "dataset.update", entity_list, properties=added)
+
+
+def _require_no_twins(known: list[str], added: list[str]) -> None:
+    by_lower = {name.lower(): name for name in known}
+    twins = [{"current": by_lower[name.lower()], "provided": name} for name in added if name.lower() in by_lower]
+    if twins:
+        raise problems.property_name_conflict(twins)
 
 
 def _link_media(session: Session, entity_list: EntityList) -> None:
@@ -45,11 +155,54 @@ def _link_media(session: Session, entity_list: EntityList) -> None:
     )  # fmt: skip
 
 
-def is_scoped(session: Session, entity_list: EntityList) -> bool:
-    """Whether the list's entities belong to divisions: it has a property `division`. Others (disasters) are the whole county's."""
-    return "division" in list_properties(session, entity_list)
+def update_list(session: Session, actor: Actor, entity_list: EntityList, changes: dict[str, Any], *, auto_convert: bool | None = None) -> None:
+    """`changes`: approval_required, owner_only, access_rules, checked by the caller; recorded as ODK Central's names. Raises: insufficient_rights."""
+    actor.require("dataset.update", Place(entity_list.project_id))
+    if not changes:
+        return
+    for name, value in changes.items():
+        setattr(entity_list, name, value)
+    entity_list.updated_at = datetime.now(UTC)
+    session.flush()
+    shown = {"approval_required": "approvalRequired", "owner_only": "ownerOnly"}
+    data: dict[str, Any] = {shown[name]: value for name, value in changes.items() if name in shown}
+    if "access_rules" in changes:
+        rules = changes["access_rules"]
+        data["accessFilter"] = {"type": "property", "rules": rules} if rules else {"type": "ownerOnly"} if changes.get("owner_only") else None
+    details = {} if auto_convert is None else {"autoConvert": auto_convert}
+    record_list_audit(session, actor, "dataset.update", entity_list, data=data, **details)
+
+
+def add_property(session: Session, actor: Actor, entity_list: EntityList, name: Any) -> None:
+    """The list has the property. Raises: insufficient_rights, unexpected_value, uniqueness_violation (in any case of letters)."""
+    actor.require("dataset.update", Place(entity_list.project_id))
+    if (problem := name_problem(name, "property")) is not None:
+        raise problem
+    twin = next((one for one in list_properties(session, entity_list) if one.lower() == name.lower()), None)
+    if twin is not None:
+        raise problems.uniqueness_violation(["name", "datasetId"], [twin, str(entity_list.id)])
+    now = datetime.now(UTC)
+    session.add(EntityProperty(list_id=entity_list.id, name=name, created_at=now))
+    entity_list.updated_at = now
+    session.flush()
+    record_list_audit(session, actor, "dataset.update", entity_list, properties=[name])
+
+
+def remove_property(session: Session, actor: Actor, entity_list: EntityList, name: str) -> None:
+    """The list has the property no more; the caller has seen that nothing uses it."""
+    session.execute(delete(EntityProperty).where(EntityProperty.list_id == entity_list.id, EntityProperty.name == name))
+    entity_list.updated_at = datetime.now(UTC)
+    session.flush()
+    record_list_audit(session, actor, "dataset.update.property.delete", entity_list, properties=[name])
 
 
 def list_properties(session: Session, entity_list: EntityList) -> list[str]:
     """Property names in the order they were declared."""
-    return list(session.scalars(select(EntityProperty.name).where(EntityProperty.list_id == entity_list.id).order_by(EntityProperty.id)))
+    return [row.name for row in properties_of(session, entity_list)]
+
+
+def properties_of(session: Session, entity_list: EntityList) -> Sequence[EntityProperty]:
+    """The properties in the order they were declared."""
+    return session.scalars(
+        select(EntityProperty).where(EntityProperty.list_id == entity_list.id).order_by(EntityProperty.id).limit(LIST_LIMIT)
+    ).all()

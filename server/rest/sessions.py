@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from server import problems
-from server.access.sessions import NewSession, end_session_by_token, read_session, sign_in
+from server.access.sessions import NewSession, end_listed_session, end_session_by_token, list_sessions, read_session, sign_in
 from server.http.credentials import authenticate
 from server.http.described import described
 from server.http.json_answers import answer_json, answer_success, instant
@@ -65,6 +65,27 @@ def _add_cookies(response: Response, token: str, csrf: str, expires: datetime, *
     same = ("; Secure" if secure else "") + "; SameSite=Strict"
     response.headers.add("Set-Cookie", f"{name}={token}{end}; HttpOnly{same}")
     response.headers.add("Set-Cookie", f"__csrf={csrf}{end}{same}")
+
+
+@blueprint.get("/sessions")
+def get_sessions() -> Response:
+    """One's own sessions; each ends by DELETE /sessions/own/ID."""
+    actor = authenticate()
+    with transaction(parts().engine) as session:
+        found = list_sessions(session, actor)
+    return answer_json([
+        {"id": one.id, "createdAt": instant(one.created_at), "expiresAt": instant(one.expires_at), "userAgent": one.user_agent, "current": one.is_own}
+        for one in found
+    ])  # fmt: skip
+
+
+@blueprint.delete("/sessions/own/<session_id>")
+def delete_own_session(session_id: str) -> Response:
+    """End one of one's own sessions."""
+    actor = authenticate()
+    with transaction(parts().engine, write=True) as session:
+        end_listed_session(session, actor, session_id)
+    return answer_success()
 
 
 @blueprint.get("/sessions/restore")

@@ -160,3 +160,18 @@ def test_a_damaged_form_is_read_or_refused_and_nothing_else(start, length, inste
     with suppress(Problem):
         definition = read_form_definition(damaged)
         assert FormDefinition.from_json(definition.to_json()) == definition
+
+
+def test_programs_are_told_the_types_that_the_forms_author_wrote() -> None:
+    form = read_form_definition(
+        b'<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.w3.org/1999/xhtml"><h:head><model><instance><data id="told">'
+        b"<meta><instanceID/><audit/><entity dataset='d' create='1'/></meta><n/><one/><many/><free/><g><in/></g><r><x/></r></data></instance>"
+        b'<bind nodeset="/data/meta/instanceID" type="string"/><bind nodeset="/data/meta/audit" type="binary"/><bind nodeset="/data/n" type="number"/>'
+        b'<bind nodeset="/data/one" type="select1"/><bind nodeset="/data/many" type="string"/><bind nodeset="/data/g/in"/></model></h:head><h:body>'
+        b'<select ref="/data/many"><label>m</label></select><group ref="/data/r"><repeat nodeset="/data/r"/></group></h:body></h:html>'
+    )
+    assert {"/".join(field.path): field.told_type for field in form.fields} == {
+        "meta": "structure", "meta/instanceID": "string", "meta/audit": "binary", "meta/entity": "structure", "n": "number", "one": "select1",
+        "many": "string", "free": "unknown", "g": "structure", "g/in": "unknown", "r": "repeat", "r/x": "unknown",
+    }  # fmt: skip
+    assert FormDefinition.from_json(form.to_json()) == form

@@ -75,7 +75,7 @@ def test_an_erased_form_is_in_no_trash_and_its_name_and_versions_are_free(house:
     assert empty_trash(house.engine, everything=True) > 0
     assert manager.reads("/projects/1/forms?deleted=true") == []
     assert problem_of(manager.post(f"/projects/1/forms/{form_pk}/restore")) == (404, 404.1)
-    with transaction(house.engine, write=True) as session, pytest.raises(Problem, match="404.1"):
+    with transaction(house.engine, write=True) as session, pytest.raises(Problem, match=r"404\.1"):
         restore_form(session, house.admin, session.get_one(Form, form_pk))
     house.publish(visit_form())
     assert phone.send(a_visit("uuid:old")).status_code == 201, "another form's submission, though it has the same number"

@@ -10,7 +10,7 @@ ANYONE, SIGNED_IN, OWN, TOKEN, FILTERED = "anyone", "signed in", "own", "token",
 
 RULES: dict[str, str] = {
     # sessions, users, roles
-    "rest.post_session": ANYONE, "rest.get_session": SIGNED_IN, "rest.delete_current_session": OWN, "rest.delete_session": TOKEN,
+    "rest.post_session": ANYONE, "rest.get_session": SIGNED_IN, "rest.get_sessions": OWN, "rest.delete_own_session": OWN, "rest.delete_current_session": OWN, "rest.delete_session": TOKEN,
     "rest.get_users": FILTERED, "rest.post_user": "user.create", "rest.get_current_user": OWN, "rest.get_one_user": "user.read",
     "rest.patch_user": "user.update", "rest.remove_user": "user.delete", "rest.put_password": OWN, "rest.post_reset": ANYONE,
     "rest.post_reset_verify": TOKEN, "rest.put_preference": OWN, "rest.delete_preference": OWN, "rest.get_roles": SIGNED_IN, "rest.get_role": SIGNED_IN,

@@ -109,7 +109,7 @@ def town(house: House) -> Town:
 def needed_for(endpoint: str, method: str, rule: str) -> str:
     """The endpoint's rule, or that of the method alone; a draft is for who may change the form."""
     needed = RULES.get(f"{endpoint} {method}", RULES.get(endpoint, ""))
-    return "form.update" if needed == "open_form.read" and "/draft" in rule else needed
+    return "form.update" if needed in {"open_form.read", "dataset.list"} and "/draft" in rule else needed
 
 
 def may(rule: str, grants: tuple[Grant, ...], arguments: set[str]) -> bool:

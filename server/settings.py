@@ -29,6 +29,8 @@ class Settings:
     forwarded_hosts: int = _setting(1, "Reverse proxies whose X-Forwarded-* headers are believed", "MINQING_FORWARDED_HOSTS")  # type: ignore[assignment]
     post_bytes: int = _setting(10_000_000, "Bytes that a phone is told to put into one POST", "MINQING_POST_BYTES")  # type: ignore[assignment]
     max_body_bytes: int = _setting(110_000_000, "Largest request body accepted", "MINQING_MAX_BODY_BYTES")  # type: ignore[assignment]
+    smtp_url: str = _setting("", "Mail server: smtp://, smtp+starttls:// or smtps://user:password@host:port", "MINQING_SMTP_URL")  # type: ignore[assignment]
+    mail_from: str = _setting("minqing@localhost", "Sender of mails", "MINQING_MAIL_FROM")  # type: ignore[assignment]
     map_bounds: str = _setting("36.5,100.0,37.7,101.3", "The map's south, west, north and east, in degrees", "MINQING_MAP_BOUNDS")  # type: ignore[assignment]
     password_rounds: int = _setting(3, "Argon2id passes over memory", "MINQING_PASSWORD_ROUNDS")  # type: ignore[assignment]
 

@@ -19,7 +19,7 @@ from server.http.parts import parts
 from server.problems import Problem
 
 log = logging.getLogger(__name__)
-_TOKENS = re.compile(r"/(key|test|sessions)/[^/]+")
+_TOKENS = re.compile(r"/(key|test|sessions|new-password)/[^/]+")
 
 
 def redacted_path(path: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request
+from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.accounts import create_user
 from server.access.actor import Actor, Place
 from server.access.audit import remember_notes
-from server.access.password_resets import finish_reset
+from server.access.password_resets import begin_reset, finish_reset
 from server.access.preferences import read_preferences
 from server.access.sessions import find_session_actor
 from server.access.users import (
@@ -24,10 +25,12 @@ from server.access.users import (
     site_verbs,
     update_user,
 )  # fmt: skip
+from server.http.addresses import new_password_address
 from server.http.credentials import authenticate
 from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success, is_true, wants_extended
 from server.http.json_body import json_object, text_of
+from server.http.mail import send_password_link
 from server.http.parts import parts
 from server.rest import blueprint
 from server.rest.actor_shapes import user_shape
@@ -68,6 +71,9 @@ def post_user() -> Response:
             password_rounds=parts().settings.password_rounds,
         )  # fmt: skip
         account = get_account(session, user_id)
+        token = None if body.get("password") else begin_reset(session, user_id)
+    if token is not None:
+        send_password_link(parts().settings, email, new_password_address(token))
     return answer_json(user_shape(*account))
 
 
@@ -133,16 +139,20 @@ def post_reset() -> Response:
     actor, body = authenticate() if invalidate else None, json_object()
     email = text_of(body, "email", most=320, required=True) or ""
     with transaction(parts().engine, write=True) as session:
-        _begin_reset(session, actor, email)
+        token = _begin_reset(session, actor, email)
+    # After the commit, and the same answer whether there is such an account or not.
+    if token is not None:
+        send_password_link(parts().settings, email, new_password_address(token))
     return answer_success()
 
 
-def _begin_reset(session: Any, actor: Actor | None, email: str) -> None:
+def _begin_reset(session: Session, actor: Actor | None, email: str) -> str | None:
     account = find_account(session, email)
     if actor is not None:
         actor.require("user.password.invalidate", Place())
         if account is not None:
             invalidate_password(session, actor, account[0])
+    return begin_reset(session, account[0].actor_id) if account is not None else None
 
 
 @blueprint.post("/users/reset/verify")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -12,6 +13,8 @@ from server import problems
 
 _MAX_NAME = 255
 _SHORT = 1000
+_TAG_PREFIX = re.compile(rb"(</?)[A-Za-z_][\w.-]{0,100}:(?=[A-Za-z_])")
+_COMMA = re.compile(rb"([\"'])\s{0,10},\s{0,10}(?=[A-Za-z_])")
 _local = threading.local()
 
 
@@ -59,7 +62,7 @@ def parse_xml(xml: bytes) -> etree._Element:
     try:
         root = etree.fromstring(xml.lstrip(), _parser())
     except (etree.XMLSyntaxError, ValueError, LookupError, AssertionError) as error:
-        root = _without_namespaces(xml) if isinstance(error, etree.XMLSyntaxError) and "Namespace prefix" in str(error) else None
+        root = _mended(xml.lstrip()) if isinstance(error, etree.XMLSyntaxError) else None
         if root is None:
             raise problems.unparseable_xml(str(error)[:200]) from None
     if root is None:
@@ -69,18 +72,33 @@ def parse_xml(xml: bytes) -> etree._Element:
     return root
 
 
-def _without_namespaces(xml: bytes) -> etree._Element | None:
-    """The root of XML that is faulty only in using prefixes it does not declare (`orx:meta`), which other programs write; else None."""
+def _mended(xml: bytes) -> etree._Element | None:
+    """The root of XML with faults that programs make, that change no answer, and that ODK Central reads over; else None.
+
+    Prefixes that nobody declared or that only one of a pair of tags has (`<meta>..</orx:meta>`), a comma between attributes.
+    What is cut off, or opened and not closed, is never mended: its answers would be lost unseen.
+    """
+    if b"<![CDATA[" in xml or b"<!--" in xml:
+        return None
+    head, end, rest = xml.partition(b">") if not xml.startswith(b"<?") else _after_declaration(xml)
+    plain = _TAG_PREFIX.sub(rb"\1", _COMMA.sub(rb"\1 ", head) + end + rest)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True, recover=True
     )
-    root = etree.fromstring(xml.lstrip(), parser)
+    try:
+        root = etree.fromstring(plain, parser)
+    except (etree.XMLSyntaxError, ValueError, LookupError):
+        return None
     if root is None or any(error.domain != etree.ErrorDomains.NAMESPACE for error in parser.error_log):
         return None
-    for element in root.iter(etree.Element):
-        if "}" not in element.tag and ":" in element.tag:
-            element.tag = element.tag.rpartition(":")[2]
     return root
+
+
+def _after_declaration(xml: bytes) -> tuple[bytes, bytes, bytes]:
+    """Up to the end of the root's start tag, its `>`, and the rest; the XML declaration before it belongs to the first."""
+    declaration, middle, rest = xml.partition(b"?>")
+    head, end, rest = rest.partition(b">")
+    return declaration + middle + head, end, rest
 
 
 def local_name(element: etree._Element) -> str:

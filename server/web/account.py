@@ -1,9 +1,10 @@
-"""One's own account: a new password, and where one is signed in."""
+"""One's own account: a new password, by the old one or by a link from a mail, and where one is signed in."""
 
 from __future__ import annotations
 
 from flask import Response, redirect, request, url_for
 
+from server.access.password_resets import finish_reset
 from server.access.sessions import end_listed_session, list_sessions
 from server.access.users import change_password
 from server.http.parts import parts
@@ -47,3 +48,20 @@ def end_own_session(session_id: str) -> Response:
     with transaction(parts().engine, write=True) as session:
         end_listed_session(session, visitor().actor, session_id)
     return redirect(url_for("web.show_account"), 303)  # type: ignore[return-value]
+
+
+@blueprint.get("/new-password/<token>")
+def show_new_password(token: str) -> Response:
+    """The form behind the link that was sent by mail."""
+    return page("new_password.html", token=token, message=None)
+
+
+@blueprint.post("/new-password/<token>")
+def set_new_password(token: str) -> Response:
+    """The new password holds, and on to signing in; or the form again with why not."""
+    try:
+        with transaction(parts().engine, write=True) as session:
+            finish_reset(session, token, new=request.form.get("new", ""), password_rounds=parts().settings.password_rounds)
+    except Problem as problem:
+        return page("new_password.html", problem.status, token=token, message=problem.message(language()))
+    return redirect(url_for("web.sign_in"), 303)  # type: ignore[return-value]

@@ -25,7 +25,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-_open_to_strangers = frozenset({"web.sign_in", "web.try_sign_in", "web.choose_language", "web.static"})
+_open_to_strangers = frozenset({"web.sign_in", "web.try_sign_in", "web.choose_language", "web.static", "web.show_new_password", "web.set_new_password"})
 _STATIC = Path(__file__).parent / "static"
 
 

@@ -1,0 +1,231 @@
+"""Entities as programs make, change, delete and restore them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor, Place
+from server.changes import record_change
+from server.entities.lists import list_properties, record_list_audit
+from server.entities.records import (
+    Content,
+    Origin,
+    add_version,
+    find_entity,
+    insert_entity,
+    link_audits,
+    lock_entities,
+    new_stamp,
+    record_entity_audit,
+    version_details,
+)
+from server.entities.scope import bound_actor, division_of, is_scoped
+from server.entities.sent import SentEntity, normal_uuid, read_sent, read_source
+from server.model import Entity, EntityList, EntitySource, EntityVersion, PurgedEntity
+from server.transactions import new_id
+
+_CHUNK = 400
+MOST_AT_ONCE = 200_000
+
+
+def get_entity(session: Session, actor: Actor, entity_list: EntityList, uuid: Any, *, verb: str, is_deleted: bool = False) -> Entity:
+    """The entity. Raises: not_found, insufficient_rights (another division's), missing_parameter, invalid_data_type."""
+    entity = find_entity(session, entity_list, normal_uuid(uuid))
+    if entity is None or (entity.deleted_at is not None) != is_deleted:
+        raise problems.not_found()
+    bound_actor(session, actor, entity_list).require(verb, entity)
+    return entity
+
+
+def create_entity(session: Session, actor: Actor, entity_list: EntityList, body: Any, *, user_agent: str | None) -> Entity:
+    """A new entity from its JSON. Raises: insufficient_rights, uniqueness_violation, entity_ids_of_deleted, those of read_sent."""
+    actor.require("entity.create", Place(entity_list.project_id))
+    sent = read_sent(body, set(list_properties(session, entity_list)))
+    lock_entities(session, [(entity_list.id, sent.uuid)])
+    _require_free(session, entity_list, [sent.uuid])
+    [division] = _divisions(session, actor, entity_list, [sent])
+    content = Content(label=sent.label or "", data=sent.data, received=sent.received)
+    entity = insert_entity(session, entity_list, sent.uuid, content, _by_program(actor, user_agent), division=division)
+    record_entity_audit(session, actor, "entity.create", entity_list, entity, **version_details(entity_list, entity))
+    return entity
+
+
+def _by_program(actor: Actor, user_agent: str | None) -> Origin:
+    return Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None)
+
+
+def _divisions(session: Session, actor: Actor, entity_list: EntityList, sent: Iterable[SentEntity]) -> list[str]:
+    """Each entity's division; who is bound to one creates within it. Raises: insufficient_rights."""
+    if not is_scoped(session, entity_list):
+        return ["" for _one in sent]
+    found = [division_of(one.data) or actor.division or "" for one in sent]
+    for division in set(found):
+        actor.require("entity.create", Place(entity_list.project_id, None, division))
+    return found
+
+
+def _require_free(session: Session, entity_list: EntityList, uuids: Sequence[str]) -> None:
+    """None of the ids is or was in the list. Raises: entity_ids_of_deleted, uniqueness_violation."""
+    gone: list[str] = []
+    for start in range(0, len(uuids), _CHUNK):
+        some = uuids[start : start + _CHUNK]
+        there = session.execute(select(Entity.uuid, Entity.deleted_at).where(Entity.list_id == entity_list.id, Entity.uuid.in_(some))).all()
+        gone += [uuid for uuid, deleted_at in there if deleted_at is not None]
+        gone += session.scalars(select(PurgedEntity.uuid).where(PurgedEntity.list_id == entity_list.id, PurgedEntity.uuid.in_(some))).all()
+        living = next((uuid for uuid, deleted_at in there if deleted_at is None), None)
+        if living is not None and not gone:
+            raise problems.uniqueness_violation(["uuid"], [living])
+    if gone:
+        raise problems.entity_ids_of_deleted(gone[:100])
+
+
+def create_many(session: Session, actor: Actor, entity_list: EntityList, entities: Any, source: Any, *, user_agent: str | None) -> int:
+    """All of the entities, or none: how many. Raises: insufficient_rights, unexpected_attributes, and as create_entity and read_source."""
+    actor.require("entity.create", Place(entity_list.project_id))
+    if not isinstance(entities, list):
+        raise problems.unexpected_attributes(["entities: [...]"], ["not an array"])
+    if not entities:
+        raise problems.unexpected_attributes(["entities: [...]"], ["empty array"])
+    if len(entities) > MOST_AT_ONCE:
+        raise problems.request_too_large()
+    properties = set(list_properties(session, entity_list))
+    sent = [read_sent(one, properties) for one in entities]
+    details = read_source(source, len(sent), user_agent)
+    uuids = [one.uuid for one in sent]
+    if len(set(uuids)) < len(uuids):
+        seen: set[str] = set()
+        twice = next(uuid for uuid in uuids if uuid in seen or seen.add(uuid))  # type: ignore[func-returns-value]
+        raise problems.uniqueness_violation(["uuid"], [twice])
+    _require_free(session, entity_list, uuids)
+    divisions = _divisions(session, actor, entity_list, sent)
+    kept = EntitySource(
+        project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, details=details, actor_id=actor.id or None, created_at=datetime.now(UTC)
+    )
+    session.add(kept)
+    kept.audit_id = record_list_audit(session, actor, "entity.bulk.create", entity_list, sourceId=kept.id)
+    session.flush()
+    _insert_many(session, entity_list, sent, divisions, Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None, source_id=kept.id))
+    change = {"list": entity_list.name, "source": kept.id, "count": len(sent)}
+    record_change(session, "entity.many_created", project_id=entity_list.project_id, details=change)
+    return len(sent)
+
+
+def _insert_many(session: Session, entity_list: EntityList, sent: list[SentEntity], divisions: list[str], origin: Origin) -> None:
+    connection, now, project_id = session.connection(), datetime.now(UTC), entity_list.project_id
+    lock_entities(session, ((entity_list.id, one.uuid) for one in sent[:_CHUNK]))
+    for start in range(0, len(sent), 5000):
+        some = sent[start : start + 5000]
+        ids = [new_id() for _one in some]
+        connection.execute(
+            Entity.__table__.insert(),
+            [{"project_id": project_id, "id": key, "list_id": entity_list.id, "uuid": one.uuid, "label": one.label, "data": one.data, "version": 1,
+              "division": division, "creator_id": origin.actor_id, "created_at": now, "stamp": new_stamp()}
+             for key, one, division in zip(ids, some, divisions[start : start + 5000], strict=True)],
+        )  # fmt: skip
+        connection.execute(
+            EntityVersion.__table__.insert(),
+            [{"project_id": project_id, "entity_id": key, "version": 1, "label": one.label, "data": one.data, "received": one.received,
+              "source_id": origin.source_id, "user_agent": origin.user_agent, "actor_id": origin.actor_id, "created_at": now,
+              "forced": False, "is_late_create": False}
+             for key, one in zip(ids, some, strict=True)],
+        )  # fmt: skip
+
+
+def update_entity(
+    session: Session, actor: Actor, entity_list: EntityList, uuid: Any, body: dict[str, Any], *, base_version: str | None, force: bool = False,
+    resolve: bool = False, user_agent: str | None = None,
+) -> Entity:  # fmt: skip
+    """One more version; with `resolve` its conflict is over, also without a body.
+
+    Raises: not_found, insufficient_rights, no_conflict_entity, entity_version_conflict (unless `force`), those of read_sent.
+    """
+    known = normal_uuid(uuid)
+    lock_entities(session, [(entity_list.id, known)])
+    entity = get_entity(session, actor, entity_list, known, verb="entity.update")
+    if resolve and not entity.conflict:
+        raise problems.no_conflict_entity()
+    if base_version != str(entity.version) and not force:
+        raise problems.entity_version_conflict(entity.version, None if base_version is None else base_version[:100])
+    if not (resolve and not body):
+        sent = read_sent(body, set(list_properties(session, entity_list)), is_update=True)
+        if "division" in sent.data and is_scoped(session, entity_list):
+            # A hand-over is for who may see both places.
+            actor.require("entity.update", Place(entity_list.project_id, None, division_of(sent.data) or entity.division))
+        content = Content(
+            label=sent.label or entity.label, data={**entity.data, **sent.data}, received=sent.received, base_version=entity.version
+        )
+        add_version(session, entity_list, entity, content, _by_program(actor, user_agent), conflict=entity.conflict)
+        record_entity_audit(session, actor, "entity.update.version", entity_list, entity, **version_details(entity_list, entity))
+    if resolve:
+        entity.conflict, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
+        session.flush()
+        record_entity_audit(session, actor, "entity.update.resolve", entity_list, entity, **version_details(entity_list, entity))
+    return entity
+
+
+def delete_entity(session: Session, actor: Actor, entity_list: EntityList, uuid: Any) -> None:
+    """The entity is in the trash. Raises: not_found, insufficient_rights."""
+    entity = get_entity(session, actor, entity_list, uuid, verb="entity.delete")
+    entity.deleted_at, entity.stamp = datetime.now(UTC), new_stamp()
+    session.flush()
+    record_entity_audit(session, actor, "entity.delete", entity_list, entity, entity={"uuid": entity.uuid})
+    record_change(session, "entity.deleted", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
+
+
+def restore_entity(session: Session, actor: Actor, entity_list: EntityList, uuid: Any) -> None:
+    """The entity is back. Raises: not_found, insufficient_rights."""
+    entity = get_entity(session, actor, entity_list, uuid, verb="entity.restore", is_deleted=True)
+    entity.deleted_at, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
+    session.flush()
+    record_entity_audit(session, actor, "entity.restore", entity_list, entity, entity={"uuid": entity.uuid})
+    record_change(session, "entity.restored", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
+
+
+def delete_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any) -> int:
+    """Those of the ids that are there go into the trash: how many. Raises: insufficient_rights, those of the ids."""
+    return _set_many(session, actor, entity_list, ids, verb="entity.delete", deletes=True)
+
+
+def restore_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any) -> int:
+    """Those of the ids that are in the trash are back: how many. Raises: insufficient_rights, those of the ids."""
+    return _set_many(session, actor, entity_list, ids, verb="entity.restore", deletes=False)
+
+
+def _set_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any, *, verb: str, deletes: bool) -> int:
+    actor.require(verb, Place(entity_list.project_id))
+    uuids = _read_ids(ids)
+    bound, now, done = bound_actor(session, actor, entity_list), datetime.now(UTC), []
+    for start in range(0, len(uuids), _CHUNK):
+        statement = select(Entity.id, Entity.uuid, Entity.project_id, Entity.division).where(
+            Entity.list_id == entity_list.id, Entity.uuid.in_(uuids[start : start + _CHUNK]),
+            Entity.deleted_at.is_(None) if deletes else Entity.deleted_at.is_not(None),
+        )  # fmt: skip
+        done += [row for row in session.execute(statement.with_for_update()).all() if bound.can(verb, Place(row.project_id, None, row.division))]
+    if not done:
+        return 0
+    table: Any = Entity.__table__
+    for row in done:
+        values = {"stamp": new_stamp(), "deleted_at": now if deletes else None, **({} if deletes else {"updated_at": now})}
+        session.connection().execute(update(table).where(table.c.project_id == row.project_id, table.c.id == row.id).values(values))
+    action = "entity.bulk.delete" if deletes else "entity.bulk.restore"
+    audit_id = record_list_audit(session, actor, action, entity_list, entityUuids=[row.uuid for row in done])
+    link_audits(session, entity_list.project_id, (row.id for row in done), audit_id)
+    change = {"list": entity_list.name, "count": len(done)}
+    record_change(session, "entity.many_deleted" if deletes else "entity.many_restored", project_id=entity_list.project_id, details=change)
+    return len(done)
+
+
+def _read_ids(ids: Any) -> list[str]:
+    if not isinstance(ids, list):
+        raise problems.unexpected_attributes(["ids: [...]"], ["not an array"])
+    if not ids:
+        raise problems.unexpected_attributes(["ids: [...]"], ["empty array"])
+    if len(ids) > MOST_AT_ONCE:
+        raise problems.request_too_large()
+    return list(dict.fromkeys(normal_uuid(one) for one in ids))

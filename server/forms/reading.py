@@ -123,6 +123,9 @@ def count_forms(session: Session, actor: Actor, forms: Sequence[Form], *, draft:
         .where(columns.form_pk.in_(keys), columns.is_draft.is_(draft), columns.deleted_at.is_(None))
         .group_by(columns.form_pk, columns.review_state)
     )  # fmt: skip
+    if draft:
+        # What was tried on a draft that was replaced since is not this draft's.
+        statement = statement.where(columns.form_version_id.in_([form.draft_version_id for form in forms]))
     if actor.division:
         statement = statement.where(columns.division >= actor.division, columns.division < actor.division + "~")
     for key, state, number, last in session.execute(statement):

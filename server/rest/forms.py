@@ -62,7 +62,9 @@ def read_sent_form() -> SentForm:
     if not content.strip():
         raise problems.missing_parameter("formId")
     try:
-        return SentForm(content, read_form_definition(content), None, None, [])
+        # White space before `<?xml` is no XML, and phones would stumble over it.
+        xform = content.lstrip()
+        return SentForm(xform, read_form_definition(xform), None, None, [])
     except Problem as problem:
         # XML, but no form: ODK Central says which part it looked for first.
         raise problems.missing_parameter("formId") if problem.code == "400.15" else problem from None

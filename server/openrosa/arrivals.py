@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -75,7 +76,9 @@ class ArrivalDesk:
             return None
         if arrived is None:
             return None
-        note_phone(self._parts, arrived.submitter_id)
+        # The submission is safe: that staff see the phone a little late must not take its 201 away.
+        with suppress(Problem):
+            note_phone(self._parts, arrived.submitter_id)
         return _answer(post.headers.get("accept-language", ""))
 
 

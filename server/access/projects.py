@@ -93,7 +93,7 @@ def count_project(session: Session, actor: Actor, project_id: int) -> ProjectCou
     if actor.division:
         received = received.where(Submission.division >= actor.division, Submission.division < actor.division + "~")
     phones = select(func.count()).select_from(Phone).join(ActorRow, ActorRow.id == Phone.actor_id)
-    lists = select(func.count()).select_from(EntityList).where(EntityList.project_id == project_id)
+    lists = select(func.count()).select_from(EntityList).where(EntityList.project_id == project_id, EntityList.deleted_at.is_(None))
     entities = select(func.max(Entity.created_at)).where(Entity.project_id == project_id, Entity.deleted_at.is_(None))
     return ProjectCounts(
         session.scalar(select(func.count()).select_from(Form).where(Form.project_id == project_id, Form.deleted_at.is_(None))) or 0,

@@ -1,30 +1,47 @@
-"""A submission's entity changes, applied in its transaction (ODK Entities specification 2024.1 and 2025.1).
+"""A submission's entity changes, applied in its transaction (ODK Entities specification 2022.1 to 2025.1).
 
-What cannot be applied is told to staff in the submission version's `entity_errors`; it never refuses the submission.
+What cannot be applied is in the audit log (`entity.error`) and in the submission version's `entity_errors`; it never refuses the
+submission. A submission's changes are applied all or none, as ODK Central does it; what must wait for an earlier offline update
+waits in `entities_held`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server import problems
 from server.access.actor import Actor
-from server.changes import record_change
-from server.entities.lists import find_list, is_scoped
-from server.model import Entity, EntityHeld, EntityList, EntityVersion
-from server.transactions import new_id
+from server.access.audit import record_audit
+from server.entities.held import hold, is_held, release_held
+from server.entities.lists import find_list
+from server.entities.merge import Merge, merge_late_create, merge_update
+from server.entities.records import (
+    Content,
+    Origin,
+    add_version,
+    find_entity,
+    find_version,
+    insert_entity,
+    lock_entities,
+    record_entity_audit,
+    version_details,
+)
+from server.entities.scope import bound_actor, division_of, is_scoped
+from server.entities.sent import OfflinePlace, normal_uuid, read_place
+from server.model import Entity, EntityList, EntityVersion, PurgedEntity, SubmissionVersion
+from server.problems import Problem
 
-_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+CREATED, APPROVAL, EDITED, RELEASED = "submission.create", "submission.update", "submission.update.version", "submission.backlog.reprocess"
+_TRUE = {"1", "true"}
 
 
 @dataclass(frozen=True, slots=True)
 class EntityChange:
-    """What a submission says of one entity. `data` has only the properties that it sets; `label` None leaves it."""
+    """What a submission says of one entity, as it says it. `data` has only the properties that it sets; `permitted`: what its form may do."""
 
     list_name: str
     uuid: str
@@ -32,149 +49,250 @@ class EntityChange:
     updates: bool
     label: str | None
     data: dict[str, str] = field(default_factory=dict)
-    base_version: int | None = None
-    trunk_version: int | None = None
+    base_version: str | int | None = None
+    trunk_version: str | int | None = None
     branch_id: str | None = None
+    permitted: tuple[str, ...] = ("create", "update")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Why a submission's changes are looked at: what happened to it, its review state, and who sent it.
+
+    `forced`: nothing is waited for any more. `acting`: who is named in the audit log.
+    """
+
+    project_id: int
+    submission_id: int
+    submission_version_id: int
+    submitter_id: int | None
+    user_agent: str | None
+    event: str
+    approved: bool
+    forced: bool
+    division: str
+    acting: Actor
 
 
 def apply_changes(
     session: Session, actor: Actor, project_id: int, changes: list[EntityChange], *, division: str, submission_version_id: int,
+    event: str = CREATED, approved: bool = False,
 ) -> list[dict[str, str]]:  # fmt: skip
-    """The entities are created and updated; each returned dict {list, id, zh, en} says what could not be applied and why."""
-    errors: list[dict[str, str]] = []
+    """The entities are created and updated; each returned dict {list, id, zh, en} says what could not be applied and why.
+
+    `event`: the audit log's word for what happened to the submission; `approved`: it is approved now. A submission that has made
+    or changed an entity, or waits to do so, does nothing again.
+    """
+    version: Any = SubmissionVersion.__table__.c
+    row = session.execute(
+        select(version.submission_id, version.submitter_id, version.user_agent)
+        .where(version.project_id == project_id, version.id == submission_version_id)
+    ).one()  # fmt: skip
+    if event != CREATED and (_has_applied(session, project_id, row.submission_id) or is_held(session, project_id, row.submission_id)):
+        return []
+    occasion = Occasion(
+        project_id=project_id, submission_id=row.submission_id, submission_version_id=submission_version_id, submitter_id=row.submitter_id,
+        user_agent=row.user_agent, event=event, approved=approved, forced=False, division=division, acting=actor,
+    )  # fmt: skip
+    return apply_all(session, occasion, changes)
+
+
+def _has_applied(session: Session, project_id: int, submission_id: int) -> bool:
+    statement = select(EntityVersion.version).where(EntityVersion.project_id == project_id, EntityVersion.submission_id == submission_id)
+    return session.scalar(statement.limit(1)) is not None
+
+
+def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange]) -> list[dict[str, str]]:
+    """`changes` of one submission, all or none; then what waited for them."""
+    applied: list[tuple[EntityList, Entity]] = []
+    try:
+        with session.begin_nested():
+            _lock(session, occasion, changes)
+            _apply_each(session, occasion, changes, applied)
+    except Problem as problem:
+        details = {"submissionId": occasion.submission_id, "submissionDefId": occasion.submission_version_id}
+        record_audit(
+            session, occasion.acting, "entity.error", project_id=occasion.project_id, submission_id=occasion.submission_id,
+            **details, errorMessage=problem.en, problem=_told(problem),
+        )  # fmt: skip
+        one = changes[0] if len(changes) == 1 else None
+        name, uuid = (one.list_name, one.uuid) if one else ("、".join(dict.fromkeys(change.list_name for change in changes)), "")
+        return [{"list": name, "id": uuid, "zh": problem.zh, "en": problem.en}]
+    for entity_list, entity in applied:
+        if not occasion.forced:
+            release_held(session, occasion.acting, entity_list, entity)
+    return []
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    return {"problemCode": float(problem.code), "problemDetails": problem.details if isinstance(problem.details, str) else dict(problem.details)}
+
+
+def _lock(session: Session, occasion: Occasion, changes: list[EntityChange]) -> None:
+    wanted = []
     for change in changes:
-        problem = _apply_one(session, actor, project_id, change, division, submission_version_id)
-        if problem is not None:
-            errors.append({"list": change.list_name, "id": change.uuid, "zh": problem[0], "en": problem[1]})
-    return errors
+        entity_list = find_list(session, occasion.project_id, change.list_name)
+        if entity_list is not None:
+            try:
+                wanted.append((entity_list.id, normal_uuid(change.uuid)))
+            except Problem:
+                continue
+    lock_entities(session, wanted)
 
 
-def _apply_one(
-    session: Session, actor: Actor, project_id: int, change: EntityChange, division: str, submission_version_id: int
-) -> tuple[str, str] | None:
-    entity_list = find_list(session, project_id, change.list_name)
+def _apply_each(session: Session, occasion: Occasion, changes: list[EntityChange], applied: list[tuple[EntityList, Entity]]) -> None:
+    errors: list[dict[str, Any]] = []
+    for index, change in enumerate(changes):
+        try:
+            done = _apply_one(session, occasion, change)
+        except Problem as problem:
+            if len(changes) == 1:
+                raise
+            errors.append({"errorMessage": problem.en, "problem": _told(problem), "index": index})
+        else:
+            if done is not None:
+                applied.append(done)
+    if errors:
+        raise problems.multi_entity_error(len(changes), errors)
+
+
+def _apply_one(session: Session, occasion: Occasion, change: EntityChange) -> tuple[EntityList, Entity] | None:
+    if not change.list_name.strip():
+        raise problems.missing_parameter("dataset")
+    entity_list = find_list(session, occasion.project_id, change.list_name)
     if entity_list is None:
-        return f"没有名为 {change.list_name} 的名册", f"there is no entity list {change.list_name}"
-    if not _UUID4.fullmatch(change.uuid):
-        return "编号不是有效的 UUID", "the entity's id is no version 4 UUID"
-    if not (change.creates or change.updates):
+        raise problems.dataset_not_found(change.list_name[:255])
+    for action, wanted in (("create", change.creates), ("update", change.updates)):
+        if wanted and action not in change.permitted:
+            raise problems.entity_action_not_permitted(action, list(change.permitted))
+    change = replace(change, uuid=normal_uuid(change.uuid))
+    entity: Entity | None = None
+    if change.updates:
+        try:
+            entity = _update(session, occasion, entity_list, change)
+        except Problem as problem:
+            if not (_may_create_instead(problem) and (change.creates or occasion.forced)):
+                raise
+            entity = _create(session, occasion, entity_list, change)
+    elif change.creates:
+        entity = _create(session, occasion, entity_list, change)
+    return None if entity is None else (entity_list, entity)
+
+
+def _may_create_instead(problem: Problem) -> bool:
+    """There is no such entity, or no base version (a form for both leaves it blank for a new one)."""
+    is_baseless = problem.code == "400.2" and not isinstance(problem.details, str) and problem.details.get("field") == "baseVersion"
+    return problem.code == "404.8" or is_baseless
+
+
+def _create(session: Session, occasion: Occasion, entity_list: EntityList, change: EntityChange) -> Entity | None:
+    if entity_list.approval_required and not occasion.approved:
         return None
-    # Two phones may work on one entity at once: the row is the lock.
-    statement = select(Entity).where(Entity.list_id == entity_list.id, Entity.uuid == change.uuid).with_for_update()
-    entity = session.scalar(statement)
-    if change.updates and entity is not None:
-        return _update(session, actor, entity_list, entity, change, submission_version_id)
-    if change.creates:
-        return _create(session, actor, entity_list, entity, change, division, submission_version_id)
-    _hold(session, entity_list, change, submission_version_id)
-    return None
-
-
-def _create(
-    session: Session, actor: Actor, entity_list: EntityList, existing: Entity | None, change: EntityChange, division: str, version_id: int
-) -> tuple[str, str] | None:
-    if existing is not None:
-        return "该编号已在名册中", "an entity with this id is already in the list"
-    if not (change.label or "").strip():
-        return "名称（label）为空，未建立", "the label is blank; no entity was created"
-    now = datetime.now(UTC)
-    entity = Entity(
-        project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, uuid=change.uuid, label=change.label, data=change.data,
-        version=1, division=_division_of(change.data) or (division if is_scoped(session, entity_list) else ""), creator_id=actor.id or None, created_at=now,
-    )  # fmt: skip
-    session.add(entity)
-    session.flush()
-    _add_version(session, actor, entity, change, version_id, changed=dict(change.data), base=None, conflict=None)
-    record_change(session, "entity.created", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
-    _release_held(session, actor, entity_list, entity)
-    return None
-
-
-def _division_of(data: dict[str, Any]) -> str | None:
-    value = data.get("division")
-    return value if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12 else None
-
-
-def _base_on_server(session: Session, entity: Entity, change: EntityChange) -> int | None:
-    """The server's version that the phone built on: its branch's last one, or the base itself; None: not here yet."""
-    if change.branch_id is None or change.base_version is None or change.base_version == change.trunk_version:
-        return change.base_version if change.base_version is not None else entity.version
-    return session.scalar(
-        select(EntityVersion.version).where(
-            EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id,
-            EntityVersion.branch_id == change.branch_id, EntityVersion.branch_base_version == change.base_version - 1,
-        )
-    )  # fmt: skip
-
-
-def _update(
-    session: Session, actor: Actor, entity_list: EntityList, entity: Entity, change: EntityChange, version_id: int
-) -> tuple[str, str] | None:
-    base = _base_on_server(session, entity, change)
-    if base is None or base > entity.version:
-        _hold(session, entity_list, change, version_id)
+    if not entity_list.approval_required and occasion.event == APPROVAL:
         return None
-    changed: dict[str, Any] = {k: v for k, v in change.data.items() if entity.data.get(k) != v}
-    conflict = _conflict(session, entity, change, base) if base != entity.version else None
-    entity.data = {**entity.data, **change.data}
-    entity.label = (change.label or "").strip() or entity.label
-    entity.version += 1
-    entity.division = _division_of(entity.data) or entity.division
-    entity.updated_at = datetime.now(UTC)
-    entity.conflict = conflict or entity.conflict
-    session.flush()
-    _add_version(session, actor, entity, change, version_id, changed=changed, base=base, conflict=conflict)
-    record_change(session, "entity.updated", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
-    _release_held(session, actor, entity_list, entity)
-    return None
+    label = change.label if (change.label or "").strip() else "auto generated" if occasion.forced else None
+    if label is None:
+        raise problems.missing_parameter("label")
+    place = read_place(change.base_version, change.trunk_version, change.branch_id, needs_base=False)
+    existing = find_entity(session, entity_list, change.uuid)
+    if existing is not None and existing.deleted_at is None:
+        return _create_late(session, occasion, entity_list, existing, change, label, place)
+    if existing is not None or session.get(PurgedEntity, (entity_list.id, change.uuid)) is not None:
+        raise problems.entity_ids_of_deleted([change.uuid])
+    content = Content(
+        label=label, data=change.data, received={**change.data, "label": label}, branch_id=place.branch_id, trunk_version=place.trunk_version,
+        branch_base_version=place.base_version if occasion.forced else None,
+    )  # fmt: skip
+    division = (division_of(change.data) or occasion.division) if is_scoped(session, entity_list) else ""
+    entity = insert_entity(session, entity_list, change.uuid, content, _origin(occasion), division=division)
+    _record(session, occasion, "entity.create", entity_list, entity)
+    return entity
 
 
-def _conflict(session: Session, entity: Entity, change: EntityChange, base: int) -> str | None:
-    """Central's terms: soft if someone changed other properties since, hard if one of the same."""
-    since = session.execute(
-        select(EntityVersion.changed, EntityVersion.branch_id)
-        .where(EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version > base)
-    ).all()  # fmt: skip
-    others = [changed for changed, branch_id in since if branch_id is None or branch_id != change.branch_id]
-    if not others:
+def _create_late(
+    session: Session, occasion: Occasion, entity_list: EntityList, entity: Entity, change: EntityChange, label: str, place: OfflinePlace
+) -> Entity | None:
+    """The creation of an entity that is there already: of one that an update had to make, the creation is one more version."""
+    first = find_version(session, entity, version=1)
+    if change.updates or first is None or not first.forced:
+        raise problems.uniqueness_violation(["uuid"], [change.uuid])
+    if occasion.event not in {CREATED, EDITED, RELEASED}:
         return None
-    return "hard" if any(set(changed) & set(change.data) for changed in others) else "soft"
+    return _add(session, occasion, entity_list, entity, change, label, place, merge_late_create(entity, change.data, label), entity.version)
 
 
-def _add_version(
-    session: Session, actor: Actor, entity: Entity, change: EntityChange, version_id: int, *, changed: dict[str, Any], base: int | None,
-    conflict: str | None,
-) -> None:  # fmt: skip
-    session.add(
-        EntityVersion(
-            project_id=entity.project_id, entity_id=entity.id, version=entity.version, label=entity.label, data=entity.data,
-            changed=changed, base_version=base, branch_id=change.branch_id, trunk_version=change.trunk_version,
-            branch_base_version=change.base_version, conflict=conflict, submission_version_id=version_id, actor_id=actor.id or None,
-            created_at=datetime.now(UTC),
-        )
+def _update(session: Session, occasion: Occasion, entity_list: EntityList, change: EntityChange) -> Entity | None:
+    if occasion.event not in {CREATED, EDITED, RELEASED}:
+        return None
+    place = read_place(change.base_version, change.trunk_version, change.branch_id, needs_base=True)
+    label = change.label if (change.label or "").strip() else None
+    entity = find_entity(session, entity_list, change.uuid)
+    if entity is not None and entity.deleted_at is not None:
+        if place.branch_id is None or occasion.forced:
+            raise problems.entity_deleted(change.uuid)
+        entity = None
+    base = find_base(session, entity, place) if entity is not None else None
+    if base is None and place.branch_id is not None and not occasion.forced:
+        hold(session, occasion, entity_list, change, place)
+        return None
+    if entity is None:
+        raise problems.entity_not_found(change.uuid, entity_list.name)
+    if base is None and place.branch_id is None:
+        raise problems.entity_version_not_found(place.base_version or 0, change.uuid, entity_list.name)
+    if place.trunk_version and place.trunk_version > entity.version:
+        raise problems.entity_version_not_found(f"trunkVersion={place.trunk_version}", change.uuid, entity_list.name)
+    base = base or find_version(session, entity, version=entity.version)
+    if base is None:
+        raise problems.entity_not_found(change.uuid, entity_list.name)
+    _require_seen(session, occasion, entity_list, entity, base)
+    merge = merge_update(session, entity, base, change.data, label, place)
+    return _add(session, occasion, entity_list, entity, change, label, place, merge, base.version)
+
+
+def _require_seen(session: Session, occasion: Occasion, entity_list: EntityList, entity: Entity, base: EntityVersion) -> None:
+    """A phone changes what was in its division when it saw it, also once it has been handed over. Raises: entity_not_found."""
+    actor = bound_actor(session, occasion.acting, entity_list)
+    seen = {division_of(base.data) or entity.division, entity.division}
+    if actor.kind == "phone" and actor.division and not any(division.startswith(actor.division) for division in seen):
+        raise problems.entity_not_found(entity.uuid, entity_list.name)
+
+
+def find_base(session: Session, entity: Entity, place: OfflinePlace) -> EntityVersion | None:
+    """The version that the phone built on: its branch's last one, or the one that it had downloaded; None: not here yet."""
+    if place.branch_id is None or place.base_version in (1, place.trunk_version):
+        return find_version(session, entity, version=place.base_version)
+    return find_version(session, entity, branch_id=place.branch_id, branch_base_version=(place.base_version or 0) - 1)
+
+
+def _add(
+    session: Session, occasion: Occasion, entity_list: EntityList, entity: Entity, change: EntityChange, label: str | None, place: OfflinePlace,
+    merge: Merge, base_version: int,
+) -> Entity:  # fmt: skip
+    content = Content(
+        label=label or entity.label, data={**entity.data, **change.data}, received=change.data if label is None else {**change.data, "label": label},
+        base_version=base_version, branch_id=place.branch_id, trunk_version=place.trunk_version,
+        branch_base_version=place.base_version if place.branch_id is not None else None,
+        conflict=merge.conflict if merge.is_conflict else None, conflicting=merge.conflicting, is_late_create=merge.is_late_create,
     )  # fmt: skip
-    session.flush()
+    add_version(session, entity_list, entity, content, _origin(occasion), conflict=merge.conflict)
+    _record(session, occasion, "entity.update.version", entity_list, entity)
+    return entity
 
 
-def _hold(session: Session, entity_list: EntityList, change: EntityChange, version_id: int) -> None:
-    session.add(
-        EntityHeld(
-            project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, uuid=change.uuid, branch_id=change.branch_id,
-            base_version=change.base_version, change=asdict(change), submission_version_id=version_id, held_at=datetime.now(UTC),
-        )
+def _origin(occasion: Occasion) -> Origin:
+    return Origin(
+        actor_id=occasion.submitter_id, user_agent=occasion.user_agent, submission_id=occasion.submission_id,
+        submission_version_id=occasion.submission_version_id, event=occasion.event, forced=occasion.forced,
     )  # fmt: skip
-    session.flush()
 
 
-def _release_held(session: Session, actor: Actor, entity_list: EntityList, entity: Entity) -> None:
-    """What waited for this version is applied now; each may free the next (through `_update`)."""
-    held = session.scalars(
-        select(EntityHeld).where(EntityHeld.list_id == entity_list.id, EntityHeld.uuid == entity.uuid).order_by(EntityHeld.base_version)
-    ).all()
-    for row in held:
-        change = EntityChange(**row.change)
-        base = _base_on_server(session, entity, change)
-        if base is not None and base <= entity.version:
-            gone = session.execute(delete(EntityHeld).where(EntityHeld.project_id == row.project_id, EntityHeld.id == row.id))
-            if gone.rowcount == 1:  # type: ignore[attr-defined] - a deeper release may have taken it
-                _update(session, actor, entity_list, entity, change, row.submission_version_id)
+def _record(session: Session, occasion: Occasion, action: str, entity_list: EntityList, entity: Entity) -> None:
+    record_entity_audit(
+        session, occasion.acting, action, entity_list, entity, submission_id=occasion.submission_id, **version_details(entity_list, entity),
+        submissionId=occasion.submission_id, submissionDefId=occasion.submission_version_id,
+    )  # fmt: skip
+
+
+def is_true(text: str | None) -> bool:
+    """Whether an attribute of an entity element says yes."""
+    return text in _TRUE

@@ -72,7 +72,7 @@ def _repeat_path(session: Session, version_id: int, path: list[str]) -> str | No
 
 def _links(session: Session, entity_list: EntityList) -> list[FormUse]:
     statement = _in_use(entity_list).join(FormAttachment, FormAttachment.form_version_id == FormVersion.id).where(FormAttachment.list_id == entity_list.id)
-    return [FormUse(form_id, title or form_id, bool(is_draft)) for form_id, title, is_draft in session.execute(statement.distinct())]
+    return list(dict.fromkeys(FormUse(form_id, title or form_id, bool(is_draft)) for form_id, title, is_draft in session.execute(statement)))
 
 
 def delete_list(session: Session, actor: Actor, entity_list: EntityList) -> None:

@@ -15,18 +15,25 @@ from server.access.actor import Actor, Place
 from server.access.audit import record_audit
 from server.access.projects import find_project
 from server.entities.scope import is_scoped
-from server.model import EntityList, EntityProperty, Form, FormAttachment, FormVersion
+from server.model import ActorProperty, EntityList, EntityProperty, Form, FormAttachment, FormVersion
 
 __all__ = [
-    "add_property", "create_list", "declare_lists", "find_list", "find_trashed_list", "get_list", "is_scoped", "list_lists", "list_properties",
+    "add_property", "create_list", "declare_lists", "find_list", "find_trashed_list", "get_list", "is_scoped", "list_lists", "list_name_of", "list_properties",
     "name_problem", "properties_of", "record_list_audit", "update_list",
 ]  # fmt: skip
 
 LIST_LIMIT = 1000
+# A medium that phones read in another way: never an entity list.
+ITEMSETS = "itemsets.csv"
 # ODK's entities specification: an XML name without a period, or (properties) without a colon; what begins with __ is reserved.
 _LIST_NAME = re.compile(r"(?!__)(?:[^\W\d]|[:_])[\w:-]*")
 _PROPERTY_NAME = re.compile(r"(?!__)[^\W\d][\w.-]*")
 _RESERVED = {"name", "label"}
+
+
+def list_name_of(medium: str) -> str:
+    """The list that a medium of this name can be: `people` of people.csv; "" of itemsets.csv and of what is no CSV."""
+    return medium[:-4] if medium.lower().endswith(".csv") and medium != ITEMSETS else ""
 
 
 def find_list(session: Session, project_id: int, name: str) -> EntityList | None:
@@ -77,7 +84,7 @@ def name_problem(name: Any, kind: str) -> problems.Problem | None:
     good = isinstance(name, str) and len(name) <= 255 and pattern.fullmatch(name) is not None
     if good and not (kind == "property" and name.lower() in _RESERVED):
         return None
-    shown = "undefined" if name is None else str(name)[:255]
+    shown = "null" if name is None else str(name[0] if isinstance(name, tuple) else name)[:255]
     return problems.unexpected_value("name", shown, f"This is not a valid {kind} name.")
 
 
@@ -150,27 +157,38 @@ def _link_media(session: Session, entity_list: EntityList) -> None:
     )  # fmt: skip
     session.execute(
         update(FormAttachment)
-        .where(FormAttachment.name == f"{entity_list.name}.csv", FormAttachment.blob_sha256.is_(None), FormAttachment.form_version_id.in_(in_use))
+        .where(FormAttachment.name.in_([f"{entity_list.name}.csv", f"{entity_list.name}.CSV"]), FormAttachment.name != ITEMSETS,
+               FormAttachment.blob_sha256.is_(None), FormAttachment.form_version_id.in_(in_use))
         .values(list_id=entity_list.id)
     )  # fmt: skip
 
 
-def update_list(session: Session, actor: Actor, entity_list: EntityList, changes: dict[str, Any], *, auto_convert: bool | None = None) -> None:
-    """`changes`: approval_required, owner_only, access_rules, checked by the caller; recorded as ODK Central's names. Raises: insufficient_rights."""
+def update_list(
+    session: Session, actor: Actor, entity_list: EntityList, changes: dict[str, Any], *, auto_convert: bool | None = None,
+    told: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """`changes`: approval_required, owner_only, access_rules, checked by the caller, recorded under ODK Central's names with what is `told`.
+
+    Rules that name what the list or the project has not are left out. Raises: insufficient_rights.
+    """
     actor.require("dataset.update", Place(entity_list.project_id))
     if not changes:
         return
     for name, value in changes.items():
-        setattr(entity_list, name, value)
+        setattr(entity_list, name, _known_rules(session, entity_list, value) if name == "access_rules" else value)
     entity_list.updated_at = datetime.now(UTC)
     session.flush()
     shown = {"approval_required": "approvalRequired", "owner_only": "ownerOnly"}
     data: dict[str, Any] = {shown[name]: value for name, value in changes.items() if name in shown}
-    if "access_rules" in changes:
-        rules = changes["access_rules"]
-        data["accessFilter"] = {"type": "property", "rules": rules} if rules else {"type": "ownerOnly"} if changes.get("owner_only") else None
     details = {} if auto_convert is None else {"autoConvert": auto_convert}
-    record_list_audit(session, actor, "dataset.update", entity_list, data=data, **details)
+    record_list_audit(session, actor, "dataset.update", entity_list, data={**data, **(told or {})}, **details)
+
+
+def _known_rules(session: Session, entity_list: EntityList, rules: list[dict[str, str]] | None) -> list[dict[str, str]] | None:
+    of_list = set(list_properties(session, entity_list))
+    of_actors = set(session.scalars(select(ActorProperty.name).where(ActorProperty.project_id == entity_list.project_id)))
+    pairs = {(rule["datasetProperty"], rule["actorProperty"]) for rule in rules or ()}
+    return [{"datasetProperty": own, "actorProperty": other} for own, other in sorted(pairs) if own in of_list and other in of_actors] or None
 
 
 def add_property(session: Session, actor: Actor, entity_list: EntityList, name: Any) -> None:

@@ -121,7 +121,7 @@ def _insert_version(session: Session, entity: Entity, content: Content, origin: 
 
 
 def record_entity_audit(
-    session: Session, actor: Actor, action: str, entity_list: EntityList, entity: Entity, *, submission_id: int | None = None, **details: Any
+    session: Session, actor: Actor, action: str, entity_list: EntityList, entity: Entity, /, *, submission_id: int | None = None, **details: Any
 ) -> int:
     """An entry about this entity: its id; found again by the entity, its list and its submission."""
     audit_id = record_audit(

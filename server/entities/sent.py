@@ -90,7 +90,7 @@ def _read_data(data: Any, properties: Collection[str]) -> dict[str, str]:
 
 def read_source(source: Any, count: int, user_agent: str | None) -> dict[str, Any]:
     """What a program says of the file that its many entities come from. Raises: missing_parameter, invalid_data_type."""
-    if not source:
+    if source is None or (not source and not isinstance(source, dict | list)):
         raise problems.missing_parameter("source")
     name = source.get("name") if isinstance(source, dict) else None
     if not name:

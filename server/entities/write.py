@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.access.actor import Actor, Place
 from server.changes import record_change
+from server.entities.bulk import insert_many
+from server.entities.held import release_held
 from server.entities.lists import list_properties, record_list_audit
 from server.entities.records import (
     Content,
@@ -27,7 +29,7 @@ from server.entities.records import (
 )
 from server.entities.scope import bound_actor, division_of, is_scoped
 from server.entities.sent import SentEntity, normal_uuid, read_sent, read_source
-from server.model import Entity, EntityList, EntitySource, EntityVersion, PurgedEntity
+from server.model import Entity, EntityList, EntitySource, PurgedEntity
 from server.transactions import new_id
 
 _CHUNK = 400
@@ -85,6 +87,11 @@ def _require_free(session: Session, entity_list: EntityList, uuids: Sequence[str
         raise problems.entity_ids_of_deleted(gone[:100])
 
 
+def _require_not_erased(session: Session, entity_list: EntityList, uuids: Sequence[str]) -> None:
+    if session.scalar(select(PurgedEntity.uuid).where(PurgedEntity.list_id == entity_list.id).limit(1)) is not None:
+        _require_free(session, entity_list, uuids)
+
+
 def create_many(session: Session, actor: Actor, entity_list: EntityList, entities: Any, source: Any, *, user_agent: str | None) -> int:
     """All of the entities, or none: how many. Raises: insufficient_rights, unexpected_attributes, and as create_entity and read_source."""
     actor.require("entity.create", Place(entity_list.project_id))
@@ -102,7 +109,6 @@ def create_many(session: Session, actor: Actor, entity_list: EntityList, entitie
         seen: set[str] = set()
         twice = next(uuid for uuid in uuids if uuid in seen or seen.add(uuid))  # type: ignore[func-returns-value]
         raise problems.uniqueness_violation(["uuid"], [twice])
-    _require_free(session, entity_list, uuids)
     divisions = _divisions(session, actor, entity_list, sent)
     kept = EntitySource(
         project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, details=details, actor_id=actor.id or None, created_at=datetime.now(UTC)
@@ -110,31 +116,15 @@ def create_many(session: Session, actor: Actor, entity_list: EntityList, entitie
     session.add(kept)
     kept.audit_id = record_list_audit(session, actor, "entity.bulk.create", entity_list, sourceId=kept.id)
     session.flush()
-    _insert_many(session, entity_list, sent, divisions, Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None, source_id=kept.id))
+    origin = Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None, source_id=kept.id)
+    _require_not_erased(session, entity_list, uuids)
+    if not insert_many(session, entity_list, sent, divisions, origin):
+        _require_free(session, entity_list, uuids)
+        # Whoever was quicker has taken it back since.
+        raise problems.busy()
     change = {"list": entity_list.name, "source": kept.id, "count": len(sent)}
     record_change(session, "entity.many_created", project_id=entity_list.project_id, details=change)
     return len(sent)
-
-
-def _insert_many(session: Session, entity_list: EntityList, sent: list[SentEntity], divisions: list[str], origin: Origin) -> None:
-    connection, now, project_id = session.connection(), datetime.now(UTC), entity_list.project_id
-    lock_entities(session, ((entity_list.id, one.uuid) for one in sent[:_CHUNK]))
-    for start in range(0, len(sent), 5000):
-        some = sent[start : start + 5000]
-        ids = [new_id() for _one in some]
-        connection.execute(
-            Entity.__table__.insert(),
-            [{"project_id": project_id, "id": key, "list_id": entity_list.id, "uuid": one.uuid, "label": one.label, "data": one.data, "version": 1,
-              "division": division, "creator_id": origin.actor_id, "created_at": now, "stamp": new_stamp()}
-             for key, one, division in zip(ids, some, divisions[start : start + 5000], strict=True)],
-        )  # fmt: skip
-        connection.execute(
-            EntityVersion.__table__.insert(),
-            [{"project_id": project_id, "entity_id": key, "version": 1, "label": one.label, "data": one.data, "received": one.received,
-              "source_id": origin.source_id, "user_agent": origin.user_agent, "actor_id": origin.actor_id, "created_at": now,
-              "forced": False, "is_late_create": False}
-             for key, one in zip(ids, some, strict=True)],
-        )  # fmt: skip
 
 
 def update_entity(
@@ -184,6 +174,8 @@ def restore_entity(session: Session, actor: Actor, entity_list: EntityList, uuid
     entity.deleted_at, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
     session.flush()
     record_entity_audit(session, actor, "entity.restore", entity_list, entity, entity={"uuid": entity.uuid})
+    # Updates may have come for it meanwhile.
+    release_held(session, actor, entity_list, entity)
     record_change(session, "entity.restored", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
 
 
@@ -213,8 +205,9 @@ def _set_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any,
     for row in done:
         values = {"stamp": new_stamp(), "deleted_at": now if deletes else None, **({} if deletes else {"updated_at": now})}
         session.connection().execute(update(table).where(table.c.project_id == row.project_id, table.c.id == row.id).values(values))
-    action = "entity.bulk.delete" if deletes else "entity.bulk.restore"
-    audit_id = record_list_audit(session, actor, action, entity_list, entityUuids=[row.uuid for row in done])
+    action = f"entity{'.bulk' if len(done) > 1 else ''}.{'delete' if deletes else 'restore'}"
+    details: dict[str, Any] = {"entityUuids": [row.uuid for row in done]} if len(done) > 1 else {"entity": {"uuid": done[0].uuid}}
+    audit_id = record_list_audit(session, actor, action, entity_list, **details)
     link_audits(session, entity_list.project_id, (row.id for row in done), audit_id)
     change = {"list": entity_list.name, "count": len(done)}
     record_change(session, "entity.many_deleted" if deletes else "entity.many_restored", project_id=entity_list.project_id, details=change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from server import problems
 from server.access.actor import Actor, Place
 from server.access.audit import record_audit
 from server.access.secrets import new_token
+from server.entities.lists import list_name_of
 from server.forms.definition_checks import check_definition, check_sizes, check_warnings
 from server.forms.encryption import encrypted_xform, ensure_key
 from server.forms.fields import FormDefinition, read_form_definition
@@ -143,7 +145,7 @@ def _declare_attachments(session: Session, draft: FormVersion, definition: FormD
         rows = session.scalars(select(FormAttachment).where(FormAttachment.form_version_id == earlier.id))
         carried = {row.name: row for row in rows}
     lists = dict(
-        session.execute(select(EntityList.name, EntityList.id).where(EntityList.project_id == draft.project_id)).all()
+        session.execute(select(EntityList.name, EntityList.id).where(EntityList.project_id == draft.project_id, EntityList.deleted_at.is_(None))).all()
     )
     for name, kind in definition.attachments:
         old = carried.get(name)
@@ -151,7 +153,7 @@ def _declare_attachments(session: Session, draft: FormVersion, definition: FormD
             kept = {"blob_sha256": old.blob_sha256, "list_id": old.list_id, "content_type": old.content_type, "updated_at": old.updated_at}
         else:
             # New here: an entity list of its name, if there is one. Later on only who edits the draft says what it is.
-            kept = {"list_id": lists.get(name.removesuffix(".csv")) if name.endswith(".csv") and kind == "file" else None}
+            kept = {"list_id": lists.get(list_name_of(name)) if kind == "file" else None}
         session.add(FormAttachment(form_version_id=draft.id, name=name, kind=kind, **kept))
     session.flush()
 
@@ -207,10 +209,13 @@ def clear_attachment(session: Session, actor: Actor, form: Form, name: str) -> N
 def link_list(session: Session, actor: Actor, form: Form, name: str, *, linked: bool) -> FormAttachment:
     """The draft's medium is the entity list of its name, or no longer. Raises: insufficient_rights, not_found, list_link_not_allowed."""
     actor.require("form.update", form)
-    found = session.scalar(select(EntityList).where(EntityList.project_id == form.project_id, EntityList.name == name.removesuffix(".csv")))
+    named = (EntityList.project_id == form.project_id, EntityList.name == re.sub(r"\.csv$", "", name, flags=re.IGNORECASE), EntityList.deleted_at.is_(None))
+    found = session.scalar(select(EntityList).where(*named))
     if found is None:
         raise problems.not_found()
     row = draft_attachment(session, form, name)
+    if linked:
+        actor.require("entity.list", Place(form.project_id))
     if linked and row.kind != "file":
         raise problems.list_link_not_allowed()
     return _set_attachment(session, actor, form, row, None, found.id if linked else None)

@@ -4,6 +4,6 @@ from flask import Blueprint
 
 blueprint = Blueprint("odata", __name__, url_prefix="/v1")
 
-from server.odata import documents, service  # noqa: E402
+from server.odata import documents, entities, service  # noqa: E402
 
-__all__ = ["blueprint", "documents", "service"]
+__all__ = ["blueprint", "documents", "entities", "service"]

@@ -226,7 +226,7 @@ def list_link_not_allowed() -> Problem:
     return Problem(
         "400.26",
         "只有数据文件类型的附件才能使用登记表。请改为上传文件。",
-        "Only an attachment of the type Data File can be an entity list. Upload a file instead.",
+        'Dataset can only be linked to attachments with "Data File" type.',
     )
 
 
@@ -269,7 +269,7 @@ def request_too_large() -> Problem:
     return Problem(
         "400.36",
         "请求内容过大。请分批发送。",
-        "Request body too large. Send it in parts.",
+        "Request body too large.",
     )
 
 

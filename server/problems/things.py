@@ -45,7 +45,7 @@ def uniqueness_violation(fields: list[str], values: list[str]) -> Problem:
     return Problem(
         "409.3",
         f"已存在相同的记录：{'、'.join(fields)} = {'、'.join(values)}。请换一个值。",
-        f"A resource already exists with {', '.join(fields)} value(s) of {', '.join(values)}.",
+        f"A resource already exists with {','.join(fields)} value(s) of {','.join(values)}.",
         {"fields": fields, "values": values},
     )
 

@@ -45,7 +45,10 @@ def _actee_shape(found: Any) -> dict[str, Any]:
             "createdAt": instant(found.created_at), "updatedAt": instant(found.updated_at), "deletedAt": instant(found.deleted_at),
         }  # fmt: skip
     if isinstance(found, EntityList):
-        return {"name": found.name, "projectId": found.project_id, "createdAt": instant(found.created_at)}
+        return {
+            "name": found.name, "projectId": found.project_id, "createdAt": instant(found.created_at), "approvalRequired": found.approval_required,
+            "ownerOnly": found.owner_only, "deletedAt": instant(found.deleted_at),
+        }  # fmt: skip
     form, version = found
     return {
         "projectId": form.project_id, "xmlFormId": form.form_id, "state": form.state, "createdAt": instant(form.created_at),

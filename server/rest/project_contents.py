@@ -40,7 +40,7 @@ def _lists(session: Session, actor: Actor, project_id: int) -> list[dict[str, An
     if actor.division:
         entities = entities.where(Entity.division >= actor.division, Entity.division < actor.division + "~")
     found = {row[0]: row[1:] for row in session.execute(entities.group_by(Entity.list_id))}
-    rows = session.scalars(select(EntityList).where(EntityList.project_id == project_id).order_by(EntityList.name).limit(1000))
+    rows = session.scalars(select(EntityList).where(EntityList.project_id == project_id, EntityList.deleted_at.is_(None)).order_by(EntityList.name).limit(1000))
     shapes = []
     for row in rows:
         number, last, conflicts = found.get(row.id, (0, None, 0))

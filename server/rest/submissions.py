@@ -11,6 +11,7 @@ from flask import Response, request
 from server.access.actor import NOBODY, Actor
 from server.access.audit import remember_notes
 from server.access.audit_log import LIST_LIMIT, read_subjects
+from server.exports.entity_history import named_entities
 from server.http.bodies import xml_body
 from server.http.clients import client_of, device_of
 from server.http.conditional import has_etag
@@ -24,6 +25,7 @@ from server.problems import enketo_not_ready, not_found
 from server.rest import blueprint
 from server.rest.actor_shapes import actor_shape
 from server.rest.audit_shapes import audit_shape, extended_audit_shape
+from server.rest.entity_shapes import add_entities
 from server.rest.export_options import with_weak_etag
 from server.rest.submission_addresses import FORM, for_both
 from server.rest.submission_shapes import key_shape, submission_shape
@@ -225,4 +227,6 @@ def get_submission_audits(project_id: int, form_id: str, instance_id: str, is_dr
         if not wants_extended():
             return answer_json([audit_shape(entry) for entry in entries])
         subjects = read_subjects(session, entries)
-        return answer_json([extended_audit_shape(entry, subjects) for entry in entries])
+        shapes = [extended_audit_shape(entry, subjects) for entry in entries]
+        add_entities(shapes, entries, named_entities(session, project_id, entries))
+        return answer_json(shapes)

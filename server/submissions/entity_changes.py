@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from lxml import etree
+from typing import Any
 
-from server.entities.apply import EntityChange
+from lxml import etree
+from sqlalchemy import and_, exists, select, update
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor
+from server.entities.apply import APPROVAL, CREATED, EDITED, EntityChange, apply_changes, is_true
+from server.entities.lists import update_list
+from server.forms.definitions import form_definition
 from server.forms.fields import EntityDeclaration, FormDefinition
-from server.submissions.envelope import EntityElement, Envelope, local_name
+from server.model import AuditEntry, Entity, EntityHeld, EntityList, EntityVersion, Form, FormVersion, Submission, SubmissionVersion
+from server.submissions.envelope import EntityElement, Envelope, local_name, read_envelope
 
 
 def read_entity_changes(envelope: Envelope, definition: FormDefinition) -> list[EntityChange]:
@@ -40,17 +49,19 @@ def _read_one(element: EntityElement, definition: FormDefinition, root: etree._E
         inside = field_path[: len(path)] == path
         found = _find(element.container if inside else root, field_path[len(path) :] if inside else field_path)
         if found is not None:
-            data[name] = (found.text or "").strip()
+            data[name] = found.text or ""
+    actions = (("create", declared.creates), ("update", declared.updates)) if declared else ()
     return EntityChange(
         list_name=list_name,
-        uuid=attributes.get("id", "").strip().lower().removeprefix("uuid:"),
-        creates=attributes.get("create") in {"1", "true"},
-        updates=attributes.get("update") in {"1", "true"},
+        uuid=attributes.get("id", ""),
+        creates=is_true(attributes.get("create")),
+        updates=is_true(attributes.get("update")),
         label=element.label,
         data=data,
-        base_version=_number(attributes.get("baseVersion")),
-        trunk_version=_number(attributes.get("trunkVersion")),
+        base_version=attributes.get("baseVersion"),
+        trunk_version=attributes.get("trunkVersion"),
         branch_id=attributes.get("branchId") or None,
+        permitted=tuple(action for action, may in actions if may),
     )
 
 
@@ -62,5 +73,77 @@ def _find(element: etree._Element, path: tuple[str, ...]) -> etree._Element | No
     return element
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+def apply_after_edit(session: Session, actor: Actor, project_id: int, submission_version_id: int) -> None:
+    """An edited submission makes and changes its entities, unless it did so before or waits to. Call it once the version is stored."""
+    _apply_again(session, actor, project_id, submission_version_id, event=EDITED)
+
+
+def apply_after_review(session: Session, actor: Actor, submission: Submission) -> None:
+    """A submission that is approved now makes the entities that wait for approval. Call it once its review state is set."""
+    if submission.review_state == "approved" and not submission.is_draft:
+        _apply_again(session, actor, submission.project_id, submission.current_version_id, event=APPROVAL)
+
+
+def _apply_again(session: Session, actor: Actor, project_id: int, version_id: int, *, event: str) -> None:
+    session.flush()
+    columns: Any = SubmissionVersion.__table__.c
+    where = and_(columns.project_id == project_id, columns.id == version_id)
+    plain = select(columns.form_version_id, columns.is_draft, columns.is_encrypted, columns.submission_id).where(where)
+    row = session.execute(plain).one()
+    definition = form_definition(session, row.form_version_id)
+    if row.is_draft or row.is_encrypted or not definition.entities:
+        return
+    # Whoever stored the edit may have read the submission before: its state then is not its state now.
+    submission = session.get_one(Submission, (project_id, row.submission_id), populate_existing=True)
+    envelope = read_envelope(bytes(session.execute(select(columns.xml).where(where)).scalar_one()))
+    errors = apply_changes(
+        session, actor, project_id, read_entity_changes(envelope, definition), division=submission.division,
+        submission_version_id=version_id, event=event, approved=submission.review_state == "approved",
+    )  # fmt: skip
+    if errors:
+        session.execute(update(SubmissionVersion).where(where).values(entity_errors=errors))
+
+
+_PENDING_STATES = ("received", "edited", "hasIssues")
+_MOST_PENDING = 10_000
+
+
+def change_list(
+    session: Session, actor: Actor, entity_list: EntityList, changes: dict[str, Any], *, convert: bool | None, told: dict[str, Any] | None = None
+) -> None:
+    """`changes` and `told` as update_list takes them. Where approval is waited for no more, `convert` says whether what waits becomes entities now.
+
+    Raises: insufficient_rights, pending_submissions (something waits, and `convert` is not said).
+    """
+    is_opening = changes.get("approval_required") is False
+    waiting = _pending(session, entity_list) if is_opening and convert is not False else []
+    if waiting and convert is None:
+        raise problems.pending_submissions(len(waiting))
+    update_list(session, actor, entity_list, changes, auto_convert=bool(convert) if is_opening else None, told=told)
+    for version_id in waiting if is_opening and convert else ():
+        _apply_again(session, actor, entity_list.project_id, version_id, event=CREATED)
+
+
+def _pending(session: Session, entity_list: EntityList) -> list[int]:
+    """Current versions of submissions that could still make entities of the list: not approved, not rejected, none made, no error."""
+    declaring = [
+        key for key, entities in session.execute(
+            select(FormVersion.id, FormVersion.definition["entities"]).join(Form, Form.id == FormVersion.form_pk)
+            .where(FormVersion.project_id == entity_list.project_id, Form.deleted_at.is_(None), FormVersion.key_id.is_(None)).limit(5000)
+        ) if any(entity["list_name"] == entity_list.name for entity in entities or ())
+    ]  # fmt: skip
+    made = exists().where(
+        EntityVersion.project_id == Submission.project_id, EntityVersion.submission_id == Submission.id,
+        Entity.project_id == EntityVersion.project_id, Entity.id == EntityVersion.entity_id, Entity.list_id == entity_list.id,
+    )  # fmt: skip
+    failed = exists().where(
+        AuditEntry.project_id == Submission.project_id, AuditEntry.submission_id == Submission.id, AuditEntry.action == "entity.error",
+        AuditEntry.details["submissionDefId"].as_integer() == Submission.current_version_id,
+    )  # fmt: skip
+    held = exists().where(EntityHeld.project_id == Submission.project_id, EntityHeld.submission_id == Submission.id)
+    statement = select(Submission.current_version_id).where(
+        Submission.project_id == entity_list.project_id, Submission.form_version_id.in_(declaring), Submission.is_draft.is_(False),
+        Submission.deleted_at.is_(None), Submission.review_state.in_(_PENDING_STATES), ~made, ~failed, ~held,
+    )  # fmt: skip
+    return list(session.scalars(statement.order_by(Submission.received_at, Submission.id).limit(_MOST_PENDING)))

@@ -22,12 +22,13 @@ REGISTER = """
 | | type | name | label | save_to |
 | | text | division | Village | division |
 | | text | who | Who | full_name |
+| | text | known | Known as | |
 | settings | | | |
 | | form_title | form_id | version |
 | | 登记 | register | 1 |
-| entities | | |
-| | list_name | label |
-| | persons | ${who} |
+| entities | | | | | |
+| | list_name | label | entity_id | create_if | update_if |
+| | persons | ${who} | coalesce(${known}, uuid()) | ${known} = '' | ${known} != '' |
 """
 FOLLOW_UP = """
 | survey | | | |
@@ -141,7 +142,7 @@ def test_a_phone_bound_to_a_village_gets_that_villages_people_and_its_own_hash(h
     there.send(registration(str(uuid.uuid4()), "乙", division="632223202201"))
     assert here.manifest("follow_up")["persons.csv"]["hash"] == quiet, "another village's change costs this phone nothing"
     seen = {p: [r["label"] for r in rows_of(p.get(p.manifest("follow_up")["persons.csv"]["downloadUrl"]).data)] for p in (here, there, town)}
-    assert seen == {here: ["甲"], there: ["乙"], town: ["甲", "乙"]}
+    assert seen == {here: ["甲"], there: ["乙"], town: ["乙", "甲"]}
 
 
 def test_integrity_says_which_entities_are_deleted(house: House) -> None:

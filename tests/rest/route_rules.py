@@ -55,6 +55,16 @@ RULES: dict[str, str] = {
     "odata.get_service": "submission.read", "odata.get_metadata": "submission.read", "odata.get_table": "submission.read",
     "odata.get_submission": "submission.read", "odata.get_draft_service": "submission.read", "odata.get_draft_metadata": "submission.read",
     "odata.get_draft_table": "submission.read", "odata.get_draft_submission": "submission.read",
+    # entity lists
+    "rest.get_datasets": "dataset.list", "rest.post_dataset": "dataset.create", "rest.get_dataset": "dataset.read", "rest.patch_dataset": "dataset.update",
+    "rest.remove_dataset": "dataset.delete", "rest.post_dataset_property": "dataset.update", "rest.remove_dataset_property": "dataset.update",
+    "rest.get_entities_csv": "entity.list", "rest.get_trashed_entities_csv": "entity.list", "rest.get_entities": "entity.list",
+    "rest.post_entities": "entity.create", "rest.get_entity_creators": "entity.list", "rest.get_entities_geojson": "entity.list",
+    "rest.get_one_entity": "entity.read", "rest.get_entity_geojson": "entity.read", "rest.get_entity_versions": "entity.read",
+    "rest.get_entity_diffs": "entity.read", "rest.get_entity_audits": "entity.read", "rest.patch_entity": "entity.update",
+    "rest.remove_entity": "entity.delete", "rest.post_entity_restore": "entity.restore", "rest.post_bulk_delete": "entity.delete",
+    "rest.post_bulk_restore": "entity.restore", "odata.get_list_service": "entity.list", "odata.get_list_metadata": "entity.list",
+    "odata.get_entity_table": "entity.list",
     # phones
     "openrosa.get_form_list": FILTERED, "openrosa.get_manifest": "open_form.read", "openrosa.get_integrity": "dataset.download",
     "openrosa.submission": "submission.create", "openrosa.submission GET": SIGNED_IN, "openrosa.get_draft_list": TOKEN, "openrosa.get_draft_manifest": TOKEN,

@@ -1,0 +1,103 @@
+"""An entity's versions side by side: what each changed, which are in conflict, and what staff need to see to settle it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from server.entities.records import HARD, SOFT
+from server.model import EntityVersion
+
+
+@dataclass(slots=True)
+class JudgedVersion:
+    """A version beside its base and its predecessor. `base_diff`, `server_diff`: names of what it received that differ from them.
+
+    `is_last_good`: the last one before any open conflict; `is_relevant`: it, all after it, and what they were made from.
+    """
+
+    version: EntityVersion
+    conflict: str | None = None
+    resolved: bool = False
+    base_diff: tuple[str, ...] = ()
+    server_diff: tuple[str, ...] = ()
+    is_last_good: bool = False
+    is_relevant: bool = False
+
+
+class _Branch:
+    """An offline branch: how far its versions follow its trunk with nothing of others between."""
+
+    def __init__(self, first: EntityVersion) -> None:
+        if first.trunk_version is not None:
+            self.contiguous = first.version if first.version == first.trunk_version + 1 else 0
+        else:
+            # It began with the entity's creation, or was forced to stand for it.
+            self.contiguous = 2 if first.version == 2 else 1
+
+    def add(self, version: EntityVersion) -> None:
+        """One more version of the branch."""
+        if version.base_version == self.contiguous and version.version == version.base_version + 1:
+            self.contiguous = version.version
+
+
+def judge_versions(versions: Sequence[EntityVersion], *, resolved_version: int = 0) -> list[JudgedVersion]:
+    """All of an entity's versions, the first one first. `resolved_version`: conflicts up to it were settled by staff."""
+    by_number = {one.version: one for one in versions}
+    branches: dict[str, _Branch] = {}
+    judged: list[JudgedVersion] = []
+    last_good, bases = 0, set()
+    for version in versions:
+        if version.branch_id is not None:
+            if version.branch_id in branches:
+                branches[version.branch_id].add(version)
+            else:
+                branches[version.branch_id] = _Branch(version)
+        one = JudgedVersion(version)
+        judged.append(one)
+        if version.version == 1:
+            continue
+        one.base_diff = _differing(version, by_number.get(version.base_version or 0))
+        one.server_diff = _differing(version, by_number.get(version.version - 1))
+        if _is_conflict(version, branches):
+            one.conflict = HARD if version.conflicting else SOFT
+            one.resolved = resolved_version >= version.version
+            if not one.resolved and last_good == 0:
+                last_good = version.version - 1
+        if last_good:
+            bases.add(version.base_version)
+    for one in judged:
+        number = one.version.version
+        one.is_last_good = number == last_good or (last_good == 0 and one is judged[-1])
+        one.is_relevant = last_good > 0 and (number >= last_good or number in bases)
+    return judged
+
+
+def _is_conflict(version: EntityVersion, branches: Mapping[str, _Branch]) -> bool:
+    base = version.base_version or 0
+    is_cut_off = version.branch_id is not None and branches[version.branch_id].contiguous < base
+    return version.version != base + 1 or is_cut_off or version.is_late_create
+
+
+def _differing(version: EntityVersion, other: EntityVersion | None) -> tuple[str, ...]:
+    there = {**other.data, "label": other.label} if other is not None else {}
+    return tuple(name for name, value in version.received.items() if name not in there or there[name] != value)
+
+
+def _order(pair: tuple[str, Any]) -> tuple[int, str]:
+    # As PostgreSQL keeps them: one order on both databases.
+    return len(pair[0].encode("utf-8", "replace")), pair[0]
+
+
+def version_diffs(versions: Sequence[EntityVersion]) -> list[list[dict[str, Any]]]:
+    """What each version but the first changed: old, new, propertyName; old is left out where there was none."""
+    diffs = []
+    for before, after in itertools.pairwise(versions):
+        old, new = {"label": before.label, **before.data}, {"label": after.label, **dict(sorted(after.data.items(), key=_order))}
+        diffs.append([
+            {**({"old": old[name]} if name in old else {}), "new": value, "propertyName": name}
+            for name, value in new.items() if name not in old or old[name] != value
+        ])  # fmt: skip
+    return diffs

@@ -1,0 +1,177 @@
+"""A list's entities as rows, streamed: what CSV, OData, GeoJSON and the JSON list share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Text, and_, exists, func, literal, or_, select, type_coerce
+from sqlalchemy.orm import Session
+
+from server import problems
+from server.access.actor import Actor, Place
+from server.entities.lists import list_properties
+from server.entities.scope import within
+from server.exports import json_paths
+from server.exports.filter_sql import DELETED_AT, MOST_SEARCH, SqlWriter, Typed
+from server.exports.filter_syntax import parse_filter, properties_of
+from server.model import ActorRow, Entity, EntityList
+
+_E: Any = Entity.__table__
+_A: Any = ActorRow.__table__.alias("creator")
+_ROWS_PER_CHUNK = 500
+_MOST_TERMS = 10
+
+
+class EntityRecord(NamedTuple):
+    """An entity as it is now, with its creator's name."""
+
+    id: int
+    uuid: str
+    label: str
+    data: dict[str, Any]
+    version: int
+    conflict: str | None
+    creator_id: int | None
+    creator: str | None
+    created_at: datetime
+    updated_at: datetime | None
+    deleted_at: datetime | None
+
+
+_COLUMNS = (
+    _E.c.id, _E.c.uuid, _E.c.label, _E.c.data, _E.c.version, _E.c.conflict, _E.c.creator_id, _A.c.display_name, _E.c.created_at, _E.c.updated_at,
+    _E.c.deleted_at,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySelection:
+    """Which of a list's entities, in which order. `says_deleted`: the condition itself settles whether deleted ones are among them."""
+
+    actor: Actor
+    entity_list: EntityList
+    properties: tuple[str, ...]
+    condition: ColumnElement[bool] | None = None
+    says_deleted: bool = False
+    order: tuple[Any, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    after: str | None = None
+
+
+class EntityWriter(SqlWriter):
+    """Conditions on entities: their system properties alone, as in ODK Central."""
+
+    def __init__(self, dialect: str) -> None:
+        super().__init__(dialect, {})
+        self._known = {
+            "__id": Typed(_E.c.uuid, "text"), "__system/createdAt": Typed(_E.c.created_at, "stored"),
+            "__system/updatedAt": Typed(_E.c.updated_at, "stored"), DELETED_AT: Typed(_E.c.deleted_at, "stored"),
+            "__system/creatorId": Typed(_E.c.creator_id, "number"), "__system/conflict": Typed(_E.c.conflict, "text"),
+        }  # fmt: skip
+
+    def _property(self, path: str, at: int | None) -> Typed:
+        found = self._known.get(path)
+        if found is None:
+            raise problems.unsupported_odata_field(path[:200], at)
+        return found
+
+    def ordering(self, text: str) -> tuple[Any, ...]:
+        """`$orderby` over the same properties, with the entity's key last. Raises: unsupported_odata_field."""
+        *order, _submission_key = super().ordering(text)
+        is_descending = text.split(",", 1)[0].lower().split()[-1:] == ["desc"]
+        return (*order, _E.c.id.desc() if is_descending else _E.c.id.asc())
+
+    def search(self, term: str) -> ColumnElement[bool]:
+        """`$search`: each word, or phrase in quotes, occurs in the label or in some value. Raises: unparseable_odata_expression."""
+        return and_(*(self._occurs(word) for word in _search_words(term)))
+
+    def _occurs(self, word: str) -> ColumnElement[bool]:
+        wanted = func.lower(literal(word, type_=Text))
+        in_label = json_paths.contains_text(self._dialect, func.lower(_E.c.label), wanted)
+        if self._dialect == "postgresql":
+            pairs = func.jsonb_each_text(_E.c.data).table_valued("key", "value")
+        else:
+            pairs = func.json_each(type_coerce(_E.c.data, Text)).table_valued("key", "value")
+        in_value = json_paths.contains_text(self._dialect, func.lower(pairs.c.value), wanted)
+        return or_(in_label, exists(select(1).select_from(pairs).where(in_value)))
+
+
+def _search_words(text: str) -> list[str]:
+    if len(text) > MOST_SEARCH or "\x00" in text or any(0xD800 <= ord(c) < 0xE000 for c in text):
+        raise problems.unparseable_odata_expression(f"$search takes 1 to {MOST_SEARCH} characters")
+    parts = text.split('"')
+    words = [word for number, part in enumerate(parts) for word in ([part.strip()] if number % 2 else part.split()) if word]
+    if not words:
+        raise problems.unparseable_odata_expression(f"$search takes 1 to {MOST_SEARCH} characters")
+    return words[:_MOST_TERMS]
+
+
+def select_entities(
+    session: Session, actor: Actor, entity_list: EntityList, *, filter_text: str | None = None, search: str | None = None,
+    order_text: str | None = None, limit: int | None = None,
+) -> EntitySelection:  # fmt: skip
+    """The entities that the actor may see and the options name. Raises: insufficient_rights, those of filter, order and search."""
+    actor.require("entity.list", Place(entity_list.project_id))
+    writer = EntityWriter(session.get_bind().dialect.name)
+    conditions, says_deleted = [], False
+    if filter_text:
+        node = parse_filter(filter_text)
+        says_deleted = any(one.path == DELETED_AT for one in properties_of(node))
+        conditions.append(writer.condition(node))
+    if search:
+        conditions.append(writer.search(search))
+    return EntitySelection(
+        actor, entity_list, tuple(list_properties(session, entity_list)), and_(*conditions) if conditions else None, says_deleted,
+        writer.ordering(order_text) if order_text else (), limit,
+    )  # fmt: skip
+
+
+def only_deleted(selection: EntitySelection) -> EntitySelection:
+    """Those in the trash instead."""
+    return replace(selection, condition=_E.c.deleted_at.is_not(None), says_deleted=True)
+
+
+def _narrowed(session: Session, selection: EntitySelection, statement: Select[Any]) -> Select[Any]:
+    statement = statement.where(_E.c.list_id == selection.entity_list.id)
+    if not selection.says_deleted:
+        statement = statement.where(_E.c.deleted_at.is_(None))
+    if selection.condition is not None:
+        statement = statement.where(selection.condition)
+    return within(session, statement, selection.actor, selection.entity_list, "entity.list")
+
+
+def count_entities(session: Session, selection: EntitySelection) -> int:
+    """How many there are, whatever the page."""
+    return session.scalar(_narrowed(session, selection, select(func.count()).select_from(_E))) or 0
+
+
+def read_entities(session: Session, selection: EntitySelection) -> Iterator[list[EntityRecord]]:
+    """The page in chunks, newest first unless ordered otherwise; its limit plus one row, where there is a next page."""
+    statement = _narrowed(session, selection, select(*_COLUMNS).select_from(_E.outerjoin(_A, _A.c.id == _E.c.creator_id)))
+    if selection.after is not None:
+        last = select(_E.c.id).where(_E.c.list_id == selection.entity_list.id, _E.c.uuid == selection.after).scalar_subquery()
+        statement = statement.where(_E.c.id < last)
+    statement = statement.order_by(*(selection.order or (_E.c.id.desc(),)))
+    if selection.limit is not None:
+        statement = statement.limit(selection.limit + 1)
+    if selection.offset:
+        statement = statement.offset(selection.offset)
+    result = session.connection().execute(statement, execution_options={"yield_per": _ROWS_PER_CHUNK})
+    try:
+        for chunk in result.partitions():
+            yield [EntityRecord(*row) for row in chunk]
+    finally:
+        result.close()
+
+
+def entities_etag(session: Session, selection: EntitySelection, *also: object) -> str:
+    """32 hex digits that change with any entity of the list that the actor may see, its properties, its creators' names apart."""
+    plain = replace(selection, condition=None, says_deleted=False)
+    count, total = session.execute(_narrowed(session, plain, select(func.count(), func.sum(_E.c.stamp)).select_from(_E))).one()
+    parts = [selection.entity_list.id, selection.properties, count, int(total or 0), *also]
+    return hashlib.md5(repr(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

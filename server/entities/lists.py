@@ -33,7 +33,7 @@ _RESERVED = {"name", "label"}
 
 def list_name_of(medium: str) -> str:
     """The list that a medium of this name can be: `people` of people.csv; "" of itemsets.csv and of what is no CSV."""
-    return medium[:-4] if medium.lower().endswith(".csv") and medium != ITEMSETS else ""
+    return medium[:-4] if medium.endswith(".csv") and medium != ITEMSETS else ""
 
 
 def find_list(session: Session, project_id: int, name: str) -> EntityList | None:
@@ -157,7 +157,7 @@ def _link_media(session: Session, entity_list: EntityList) -> None:
     )  # fmt: skip
     session.execute(
         update(FormAttachment)
-        .where(FormAttachment.name.in_([f"{entity_list.name}.csv", f"{entity_list.name}.CSV"]), FormAttachment.name != ITEMSETS,
+        .where(FormAttachment.name == f"{entity_list.name}.csv", FormAttachment.name != ITEMSETS,
                FormAttachment.blob_sha256.is_(None), FormAttachment.form_version_id.in_(in_use))
         .values(list_id=entity_list.id)
     )  # fmt: skip

@@ -161,6 +161,7 @@ def update_entity(
 
 def delete_entity(session: Session, actor: Actor, entity_list: EntityList, uuid: Any) -> None:
     """The entity is in the trash. Raises: not_found, insufficient_rights."""
+    lock_entities(session, [(entity_list.id, normal_uuid(uuid))])
     entity = get_entity(session, actor, entity_list, uuid, verb="entity.delete")
     entity.deleted_at, entity.stamp = datetime.now(UTC), new_stamp()
     session.flush()
@@ -170,6 +171,7 @@ def delete_entity(session: Session, actor: Actor, entity_list: EntityList, uuid:
 
 def restore_entity(session: Session, actor: Actor, entity_list: EntityList, uuid: Any) -> None:
     """The entity is back. Raises: not_found, insufficient_rights."""
+    lock_entities(session, [(entity_list.id, normal_uuid(uuid))])
     entity = get_entity(session, actor, entity_list, uuid, verb="entity.restore", is_deleted=True)
     entity.deleted_at, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
     session.flush()

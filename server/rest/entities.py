@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from server.access.actor import Actor
 from server.access.audit import remember_notes
 from server.entities.conflicts import judge_versions, version_diffs
+from server.entities.held import list_held
 from server.entities.lists import get_list, list_properties
 from server.entities.reading import detail_of, list_creators, list_versions, read_entity
+from server.entities.scope import bound_actor
 from server.entities.write import (
     create_entity,
     create_many,
@@ -33,7 +35,7 @@ from server.http.streamed import answer_stream
 from server.model import Entity, EntityList
 from server.rest import blueprint
 from server.rest.actor_shapes import actor_shape
-from server.rest.entity_shapes import entity_audit_shape, entity_shape, judged_shape, listed_entity_shapes
+from server.rest.entity_shapes import entity_audit_shape, entity_shape, held_shape, judged_shape, listed_entity_shapes
 from server.rest.export_options import lenient_number
 from server.transactions import transaction
 
@@ -83,6 +85,16 @@ def get_entity_creators(project_id: int, name: str) -> Response:
     with transaction(parts().engine) as session:
         rows = list_creators(session, actor, get_list(session, actor, project_id, name, verb="entity.list"))
     return answer_json([actor_shape(row) for row in rows])
+
+
+@blueprint.get("/projects/<int:project_id>/datasets/<name>/held")
+def get_held_changes(project_id: int, name: str) -> Response:
+    """Offline updates that wait for an earlier one or for the entity's creation, the longest first, at most 200."""
+    actor = authenticate()
+    with transaction(parts().engine) as session:
+        entity_list = get_list(session, actor, project_id, name, verb="entity.list")
+        rows = list_held(session, bound_actor(session, actor, entity_list), project_id, list_id=entity_list.id)
+    return answer_json([held_shape(row) for row in rows])
 
 
 @blueprint.get(f"{_ALL}.geojson")

@@ -14,7 +14,7 @@ from server.exports.entity_history import EntityHistory, NamedEntity, VersionSou
 from server.exports.entity_rows import EntityRecord
 from server.exports.tables import odata_name
 from server.http.json_answers import instant
-from server.model import ActorRow, AuditEntry, Entity, EntityList, EntityVersion
+from server.model import ActorRow, AuditEntry, Entity, EntityHeld, EntityList, EntityVersion
 from server.rest.actor_shapes import actor_shape
 from server.rest.audit_shapes import audit_shape
 from server.rest.submission_shapes import submission_shape
@@ -106,6 +106,14 @@ def listed_entity_shapes(session: Session, rows: Sequence[EntityRecord], project
             current["creator"], shape["creator"] = _someone(actors.get(version.actor_id or 0)), _someone(actors.get(row.creator_id or 0))
         shapes.append(shape)
     return shapes
+
+
+def held_shape(row: EntityHeld) -> dict[str, Any]:
+    """A change that waits: of which entity, from which submission, and what it says."""
+    return {
+        "uuid": row.uuid, "branchId": row.branch_id, "baseVersion": row.base_version, "label": row.change.get("label"), "data": row.change.get("data"),
+        "submissionId": row.submission_id, "submissionDefId": row.submission_version_id, "actorId": row.actor_id, "heldAt": instant(row.held_at),
+    }  # fmt: skip
 
 
 def judged_shape(one: JudgedVersion, history: EntityHistory, properties: Sequence[str], *, extended: bool) -> dict[str, Any]:

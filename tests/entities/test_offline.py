@@ -11,6 +11,7 @@ from server.entities.held import list_held
 from server.model import AuditEntry, SubmissionVersion
 from server.transactions import transaction
 from tests.actors.house import House
+from tests.actors.program import Program
 from tests.entities.followed_up import Register, visit
 
 
@@ -61,6 +62,8 @@ def test_an_update_across_a_gap_waits_and_staff_see_it(register: Register) -> No
     with transaction(register.house.engine) as session:
         [row] = list_held(session, register.house.admin, 1)
         assert (row.uuid, row.base_version) == (person, 3)
+    [shown] = Program.signed_in(register.house).reads("/projects/1/datasets/people/held")
+    assert (shown["uuid"], shown["baseVersion"], shown["data"]) == (person, 3, {"state": "third"})
     assert [row["action"] for row in register.house.rows(AuditEntry, AuditEntry.action.like("submission.backlog%"))] == ["submission.backlog.hold"]
     entity = register.entity(person)
     assert entity is not None and entity["data"]["state"] == "new"

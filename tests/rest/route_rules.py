@@ -59,7 +59,7 @@ RULES: dict[str, str] = {
     "rest.get_datasets": "dataset.list", "rest.post_dataset": "dataset.create", "rest.get_dataset": "dataset.read", "rest.patch_dataset": "dataset.update",
     "rest.remove_dataset": "dataset.delete", "rest.post_dataset_property": "dataset.update", "rest.remove_dataset_property": "dataset.update",
     "rest.get_entities_csv": "entity.list", "rest.get_trashed_entities_csv": "entity.list", "rest.get_entities": "entity.list",
-    "rest.post_entities": "entity.create", "rest.get_entity_creators": "entity.list", "rest.get_entities_geojson": "entity.list",
+    "rest.post_entities": "entity.create", "rest.get_entity_creators": "entity.list", "rest.get_held_changes": "entity.list", "rest.get_entities_geojson": "entity.list",
     "rest.get_one_entity": "entity.read", "rest.get_entity_geojson": "entity.read", "rest.get_entity_versions": "entity.read",
     "rest.get_entity_diffs": "entity.read", "rest.get_entity_audits": "entity.read", "rest.patch_entity": "entity.update",
     "rest.remove_entity": "entity.delete", "rest.post_entity_restore": "entity.restore", "rest.post_bulk_delete": "entity.delete",

@@ -1,0 +1,42 @@
+"""Lists and entities of before keep what they had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+import server.model
+from server.model.revision import prepare_schema
+from server.transactions import open_engine
+from tests.databases import empty_database
+
+_AT = "'2026-01-01 00:00:00.000000'"
+
+
+def test_lists_entities_and_versions_of_before_are_still_there(database_kind: str, tmp_path: Path) -> None:
+    engine = open_engine(empty_database(database_kind, tmp_path))
+    config = Config()
+    config.set_main_option("script_location", str(Path(server.model.__file__).parent / "migrations"))
+    with engine.execution_options(minqing_write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    with engine.execution_options(minqing_write=True).begin() as connection:
+        for statement in (
+            f"INSERT INTO projects (id, name, created_at) VALUES (1, 'p', {_AT})",
+            f"INSERT INTO entity_lists (id, project_id, name, approval_required, owner_only, created_at) VALUES (7, 1, 'people', false, true, {_AT})",
+            f"INSERT INTO entity_properties (id, list_id, name, created_at) VALUES (1, 7, 'age', {_AT})",
+            ("INSERT INTO entities (project_id, id, list_id, uuid, label, data, version, division, created_at)"
+            f" VALUES (1, 5, 7, 'u', 'Zhang', '{{}}', 1, '', {_AT})"),
+            ("INSERT INTO entity_versions (project_id, entity_id, version, label, data, changed, created_at)"
+            f" VALUES (1, 5, 1, 'Zhang', '{{}}', '{{\"age\": \"5\"}}', {_AT})"),
+        ):
+            connection.exec_driver_sql(statement)
+    prepare_schema(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, name, owner_only, deleted_at FROM entity_lists")).one() in [(7, "people", 1, None), (7, "people", True, None)]
+        assert connection.execute(text("SELECT e.uuid, e.stamp, v.received FROM entities e JOIN entity_versions v ON v.entity_id = e.id")).one()[0:2] == ("u", 5)
+        assert connection.execute(text("SELECT name FROM entity_properties WHERE list_id = 7")).scalar_one() == "age"
+    engine.dispose()

@@ -118,8 +118,9 @@ def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange])
         one = changes[0] if len(changes) == 1 else None
         name, uuid = (one.list_name, one.uuid) if one else ("、".join(dict.fromkeys(change.list_name for change in changes)), "")
         return [{"list": name, "id": uuid, "zh": problem.zh, "en": problem.en}]
-    for entity_list, entity in applied:
-        if not occasion.forced:
+    # What was released or forced is one of many: held.py looks for the next.
+    if not occasion.forced and occasion.event != RELEASED:
+        for entity_list, entity in applied:
             release_held(session, occasion.acting, entity_list, entity)
     return []
 

@@ -14,7 +14,7 @@ from server.access.actor import Actor, Place, visible
 from server.access.audit import record_audit
 from server.entities.records import find_entity
 from server.entities.sent import OfflinePlace, read_place
-from server.model import Entity, EntityHeld, EntityList, SubmissionVersion
+from server.model import ActorRow, Entity, EntityHeld, EntityList, SubmissionVersion
 from server.transactions import new_id
 
 if TYPE_CHECKING:
@@ -84,13 +84,19 @@ def _apply(session: Session, row: EntityHeld, acting: Actor, *, forced: bool) ->
     occasion = Occasion(
         project_id=row.project_id, submission_id=version.submission_id, submission_version_id=row.submission_version_id,
         submitter_id=version.submitter_id, user_agent=version.user_agent, event=CREATED if forced else RELEASED, approved=False, forced=forced,
-        division=row.division, acting=replace(acting, id=row.actor_id or acting.id, kind="system"),
+        division=row.division, acting=_sender(session, row, acting),
     )  # fmt: skip
     errors = apply_all(session, occasion, [change])
     if errors:
         where = (SubmissionVersion.project_id == row.project_id, SubmissionVersion.id == row.submission_version_id)
         known = session.scalar(select(SubmissionVersion.entity_errors).where(*where)) or []
         session.execute(update(SubmissionVersion).where(*where).values(entity_errors=[*known, *errors]))
+
+
+def _sender(session: Session, row: EntityHeld, acting: Actor) -> Actor:
+    """Who sent what waited, bound as then to a division: waiting gives nobody more rights."""
+    found = session.get(ActorRow, row.actor_id) if row.actor_id else None
+    return Actor(found.id, found.kind, found.display_name, (), found.division) if found is not None else replace(acting, kind="system")
 
 
 def force_held(session: Session, actor: Actor, *, older_than: datetime | None = None, limit: int = 500) -> int:

@@ -45,6 +45,16 @@ def test_every_order_of_arrival_of_an_offline_chain_ends_the_same(register: Regi
     assert outcomes == [("张三丰", 4, None, {"state": "last", "age": "2"}, [None, 1, 2, 3])] * 24
 
 
+def test_a_long_chain_that_waited_for_its_creation_is_applied_to_its_end(register: Register) -> None:
+    person, branch = str(uuid.uuid4()), str(uuid.uuid4())
+    for base in range(300, 0, -1):
+        register.send(visit(person, base=base, branch=branch, age=str(base)))
+    register.send(visit(person, creates=True, who="张三"))
+    entity = register.entity(person)
+    assert entity is not None
+    assert (entity["version"], entity["data"], entity["conflict"], register.held()) == (301, {"age": "300"}, None, 0)
+
+
 def test_a_chain_sent_twice_is_applied_once(register: Register) -> None:
     person = str(uuid.uuid4())
     sent = chain(person)
@@ -119,6 +129,13 @@ def test_a_phone_changes_only_what_was_in_its_division(register: Register) -> No
     register.send(visit(person, base=1, state="stolen"), other)
     entity = register.entity(person)
     assert entity is not None and entity["data"]["state"] == "new"
+    # Nor by waiting: the update is released once its base is there, and still is not the phone's to make.
+    branch = str(uuid.uuid4())
+    register.send(visit(person, base=2, trunk=2, branch=branch, state="stolen"), other)
+    register.send(visit(person, base=1, age="4"))
+    assert register.held() == 0
+    entity = register.entity(person)
+    assert entity is not None and entity["data"] == {"division": "632223202200", "state": "new", "age": "4"}
     own = register.house.new_phone(division="632223202")
     register.send(visit(person, base=1, state="seen", division="632223203299"), own)
     # Handed over since; the phone that had it before had not heard of it.

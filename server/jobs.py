@@ -18,8 +18,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from server.access.actor import system_actor
 from server.access.audit import chain_audit
 from server.changes import last_position
+from server.entities.held import force_held
+from server.entities.purge import purge_entities, purge_lists
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
@@ -31,6 +34,7 @@ _LEASE_SECONDS = 15
 _IDLE_SECONDS = 0.4
 _SYNC_BATCH = 500
 _CHAIN_BATCH = 2000
+_ENTITY_BATCH = 200
 
 
 def take_lease(session: Session, job: str, holder: str) -> bool:
@@ -72,6 +76,7 @@ class Jobs:
             Job("audit-chain", self._chain, lambda: self._any(select(exists().where(AuditEntry.position.is_(None))))),
             Job("spilled-blobs", self._move, lambda: self._any(select(exists().select_from(BlobBytes)))),
             Job("trash", self._empty_trash, lambda: True),
+            Job("entities", self._settle_entities, lambda: True),
             Job("sessions", self._sessions, lambda: True),
         ]
         self._central: Engine | None = None
@@ -157,6 +162,16 @@ class Jobs:
             more = purge_trash_piece(session, trash_limit())
         if not more:
             next(job for job in self.jobs if job.name == "trash").not_before = time.monotonic() + 3600
+        return more
+
+    def _settle_entities(self) -> bool:
+        """What waited five days for an earlier offline update is applied; what was deleted a month ago is erased."""
+        with transaction(self.engine, write=True) as session:
+            actor = system_actor("jobs")
+            forced, purged = force_held(session, actor, limit=_ENTITY_BATCH), purge_entities(session, actor, limit=_ENTITY_BATCH)
+            more = _ENTITY_BATCH in (forced, purged) or purge_lists(session, actor, limit=1) > 0
+        if not more:
+            next(job for job in self.jobs if job.name == "entities").not_before = time.monotonic() + 600
         return more
 
     def _sessions(self) -> bool:

@@ -98,14 +98,6 @@ def _quoted(value: Any) -> str:
     return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
 
 
-def unexpected_attribute(field: str) -> Problem:
-    return Problem(
-        "400.4",
-        f"参数 {field} 不应出现。请去掉后重试。",
-        f"Passed parameter {field} was not expected.",
-        {"field": field},
-    )
-
 
 def invalid_header(field: str, value: str | None = None) -> Problem:
     got = "" if value is None else f" (got: {value})"
@@ -273,13 +265,6 @@ def request_too_large() -> Problem:
     )
 
 
-def encoding_not_supported() -> Problem:
-    return Problem(
-        "400.37",
-        "不支持该内容编码。请用 UTF-8 发送。",
-        "Encoding not supported. Send UTF-8.",
-    )
-
 
 def password_too_long() -> Problem:
     return Problem(
@@ -297,13 +282,6 @@ def invalid_query(names: list[str], reason: str) -> Problem:
         {"paramSet": names, "violationText": reason},
     )
 
-
-def invalid_range() -> Problem:
-    return Problem(
-        "400.42",
-        "范围不正确，起止可能颠倒。请更正后重试。",
-        "There is a problem with a range; perhaps start and end are swapped.",
-    )
 
 
 def password_too_weak(chinese: str, warning: str, suggestions: list[str]) -> Problem:
@@ -326,14 +304,6 @@ def too_large(limit_bytes: int) -> Problem:
         {"limitBytes": limit_bytes},
     )
 
-
-def unsupported_media_type(kind: str) -> Problem:
-    return Problem(
-        "415.1",
-        f"不支持的内容类型（{kind}）。请使用 ODK Collect 或按接口说明发送。",
-        f"Content type not supported ({kind}). Use ODK Collect or send what the interface describes.",
-        {"contentType": kind},
-    )
 
 
 def unacceptable_format(allowed: list[str], got: str) -> Problem:

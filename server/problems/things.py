@@ -154,13 +154,6 @@ def enketo_not_ready() -> Problem:
     )
 
 
-def editing_not_open() -> Problem:
-    return Problem(
-        "409.12",
-        "表单已关闭或即将关闭，不能修改提交。请先重新开放表单。",
-        "The form is closing or closed, so its submissions cannot be edited. Open the form first.",
-    )
-
 
 def submission_was_deleted() -> Problem:
     return Problem(

@@ -17,7 +17,7 @@ from server.model import Attachment, AuditEntry, Submission, SubmissionVersion
 from server.storage import record_blob
 from server.submissions.answers import carry_repeat_keys
 from server.submissions.arriving import Arrival, ArrivingVersion, Received, Sending, accept
-from server.submissions.entity_changes import read_entity_changes
+from server.submissions.entity_changes import apply_after_edit, read_entity_changes
 from server.submissions.envelope import Envelope
 from server.submissions.rows import insert_submission, insert_version
 from server.transactions import Statement, new_id
@@ -157,6 +157,7 @@ def store_edit(session: Session, version: ArrivingVersion, replaced: Any) -> Rec
         details = {"instanceId": version.envelope.instance_id, "submissionDefId": version.id}
         record_audit(session, version.actor, "submission.update.version", **place, **details)
         record_change(session, "submission.edited", **place)
+        apply_after_edit(session, version.actor, version.project_id, version.id)
     return Received(Arrival.EDIT, version.project_id, replaced.submission_id, version.id, version.envelope.instance_id)
 
 

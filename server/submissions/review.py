@@ -13,6 +13,7 @@ from server.access.audit import record_audit
 from server.changes import record_change
 from server.model import Submission, SubmissionVersion
 from server.submissions.comments import write_comment
+from server.submissions.entity_changes import apply_after_review
 
 
 class ReviewState(StrEnum):
@@ -81,6 +82,7 @@ def _decide(
     place = {"project_id": submission.project_id, "form_pk": submission.form_pk, "submission_id": submission.id}
     record_audit(session, actor, "submission.update", **place, reviewState=state.value, reviewLevel=level)
     record_change(session, "submission.reviewed", **place)
+    apply_after_review(session, actor, submission)
 
 
 def set_review_state(session: Session, actor: Actor, submission: Submission, state: str | None) -> None:
@@ -101,6 +103,7 @@ def set_review_state(session: Session, actor: Actor, submission: Submission, sta
     current = session.get_one(SubmissionVersion, (submission.project_id, submission.current_version_id))
     record_audit(session, actor, "submission.update", **place, submissionDefId=current.id, instanceId=current.instance_id, reviewState=state)
     record_change(session, "submission.reviewed", **place)
+    apply_after_review(session, actor, submission)
 
 
 def _review(session: Session, actor: Actor, submission: Submission, state: str | None) -> None:

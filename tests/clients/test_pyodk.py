@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyodk.client import Client
 
-from tests.actors.live_server import LiveServer
+from tests.actors.odk_client import odk_client
 from tests.factories.xlsform import xlsform
 
 FORM = r"""
@@ -37,17 +37,8 @@ def a_household(instance_id: str, *, age: int, replaces: str | None = None) -> s
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("pyodk")
-    server = LiveServer(folder / "data")
-    server.folder.mkdir()
-    server.start("--no-forms")
-    config = folder / "config.toml"
-    config.write_text(
-        f'[central]\nbase_url = "{server.address}"\nusername = "admin@minqing.local"\npassword = "a password of the tests"\ndefault_project_id = 1\n'
-    )
-    with Client(config_path=config, cache_path=folder / "cache.toml") as made:
+    with odk_client(tmp_path_factory.mktemp("pyodk")) as made:
         yield made
-    server.stop()
 
 
 @pytest.fixture(scope="module")

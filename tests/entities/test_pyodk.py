@@ -7,22 +7,13 @@ from collections.abc import Iterator
 import pytest
 from pyodk.client import Client
 
-from tests.actors.live_server import LiveServer
+from tests.actors.odk_client import odk_client
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("pyodk")
-    server = LiveServer(folder / "data")
-    server.folder.mkdir()
-    server.start("--no-forms")
-    config = folder / "config.toml"
-    config.write_text(
-        f'[central]\nbase_url = "{server.address}"\nusername = "admin@minqing.local"\npassword = "a password of the tests"\ndefault_project_id = 1\n'
-    )
-    with Client(config_path=config, cache_path=folder / "cache.toml") as made:
+    with odk_client(tmp_path_factory.mktemp("pyodk")) as made:
         yield made
-    server.stop()
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -29,8 +29,9 @@ from server.access.secret_key import read_secret_key
 from server.model import BlobRow, Project, Table
 from server.model.revision import HEAD, prepare_schema
 from server.model.schema import Instant
+from server.problems import Problem
 from server.settings import Settings
-from server.storage import open_storage
+from server.storage import Storage, open_storage
 from server.transactions import open_engine, transaction
 
 _ROWS = 500
@@ -71,16 +72,29 @@ def write_backup(settings: Settings, engine: Engine, path: Path, *, progress: Ca
                 _add_stream(archive, f"rows/{table.name}.jsonl", rows)
             count += 1
             progress(count)
-        for sha256 in session.execute(select(BlobRow.sha256).order_by(BlobRow.sha256), execution_options={"yield_per": _ROWS}).scalars():
+        kept = select(BlobRow.sha256).where(BlobRow.swept_at.is_(None)).order_by(BlobRow.sha256)
+        for sha256 in session.execute(kept, execution_options={"yield_per": _ROWS}).scalars():
             with tempfile.TemporaryFile() as content:
-                for chunk in storage.open(sha256):
-                    content.write(chunk)
-                _add_stream(archive, f"blobs/{sha256}", content)
+                if _copy_blob(engine, storage, sha256, content):
+                    _add_stream(archive, f"blobs/{sha256}", content)
             count += 1
             progress(count)
     partial.chmod(0o600)
     partial.replace(path)
     return count
+
+
+def _copy_blob(engine: Engine, storage: Storage, sha256: str, target: IO[bytes]) -> bool:
+    """Whether the bytes are there; they may be gone only where the blob was swept since the backup began. Raises: not_found, busy."""
+    try:
+        for chunk in storage.open(sha256):
+            target.write(chunk)
+    except Problem:
+        with transaction(engine) as session:
+            if session.scalar(select(BlobRow.sha256).where(BlobRow.sha256 == sha256, BlobRow.swept_at.is_(None))) is not None:
+                raise
+        return False
+    return True
 
 
 def _written(value: Any) -> Any:

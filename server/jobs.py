@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +26,7 @@ from server.entities.purge import purge_entities, purge_lists
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
+from server.storage.sweep import sweep_in_pieces
 from server.submissions.form_purge import purge_trash_piece, trash_limit
 from server.transactions import open_engine, transaction
 
@@ -35,6 +36,8 @@ _IDLE_SECONDS = 0.4
 _SYNC_BATCH = 500
 _CHAIN_BATCH = 2000
 _ENTITY_BATCH = 200
+# Not at once: starting again and again must not read the whole store each time.
+_FIRST_SWEEP_SECONDS = 3600
 
 
 def take_lease(session: Session, job: str, holder: str) -> bool:
@@ -77,9 +80,11 @@ class Jobs:
             Job("spilled-blobs", self._move, lambda: self._any(select(exists().select_from(BlobBytes)))),
             Job("trash", self._empty_trash, lambda: True),
             Job("entities", self._settle_entities, lambda: True),
+            Job("blobs", self._sweep_blobs, lambda: True, not_before=time.monotonic() + _FIRST_SWEEP_SECONDS),
             Job("sessions", self._sessions, lambda: True),
         ]
         self._central: Engine | None = None
+        self._sweeping: Iterator[int] | None = None
         self._synced_position = -1
 
     def run(self, stop: threading.Event) -> None:
@@ -173,6 +178,19 @@ class Jobs:
         if not more:
             next(job for job in self.jobs if job.name == "entities").not_before = time.monotonic() + 600
         return more
+
+    def _sweep_blobs(self) -> bool:
+        """One piece; a day's pause after the last."""
+        self._sweeping = self._sweeping or sweep_in_pieces(self.engine, self.storage)
+        try:
+            if next(self._sweeping, None) is not None:
+                return True
+        except StoreAway as error:
+            self._sweeping = None
+            raise RuntimeError("blob store away") from error
+        self._sweeping = None
+        next(job for job in self.jobs if job.name == "blobs").not_before = time.monotonic() + 86_400
+        return False
 
     def _sessions(self) -> bool:
         with transaction(self.engine, write=True) as session:

@@ -63,7 +63,7 @@ class FormVersion(Table):
     md5: Mapped[str] = mapped_column(String(32))
     sha1: Mapped[str | None] = mapped_column(String(40))
     sha256: Mapped[str | None] = mapped_column(String(64))
-    xlsx_sha256: Mapped[str | None] = mapped_column(String(64))
+    xlsx_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     key_id: Mapped[int | None] = mapped_column(ForeignKey("encryption_keys.id"), index=True)
     definition: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     draft_token: Mapped[str | None] = mapped_column(String(64), index=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from server.forms.publish import delete_form, set_state
 from server.model import Attachment, AuditEntry, BlobRow, Change, Form, Submission, SubmissionVersion
 from server.openrosa.arrivals import ArrivalDesk, Post
 from server.problems import Problem
+from server.storage import record_blob
+from server.storage.sweep import sweep_blobs
 from server.submissions.form_purge import empty_trash
 from server.transactions import transaction
 from tests.actors.house import House
@@ -180,3 +183,17 @@ def test_who_shares_a_transaction_with_a_failure_does_not_fail(house: House) -> 
         there = set(session.execute(text("SELECT form_pk FROM purged_submissions")).scalars())
     assert there - {3} == {0, 1, 2, 4, 5}
     assert isinstance(outcomes[3], Problem) or "no_such_column" in str(outcomes[3])
+
+
+def test_a_photo_that_is_being_swept_is_left_to_the_long_way_and_nothing_is_stored(house: House) -> None:
+    house.publish(visit_form())
+    phone, desk = house.new_phone(), desk_of(house)
+    phone.send(a_visit("uuid:first"))
+    assert desk.take(a_post(phone, a_visit("uuid:second", door="door.jpg"), {"door.jpg": b"young"})) is not None
+    blob = house.storage.keep_bytes(b"old")
+    with transaction(house.engine, write=True) as session:
+        record_blob(session, blob)
+    sweep_blobs(house.engine, house.storage, now=datetime.now(UTC) + timedelta(days=2))
+    assert desk.take(a_post(phone, a_visit("uuid:swept", door="door.jpg"), {"door.jpg": b"old"})) is None
+    assert {row["instance_id"] for row in house.rows(SubmissionVersion)} == {row["instance_id"] for row in house.rows(Submission)} == {"uuid:first", "uuid:second"}
+    assert desk.take(a_post(phone, a_visit("uuid:fresh", door="door.jpg"), {"door.jpg": b"new"})) is not None

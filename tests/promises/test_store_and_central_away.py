@@ -13,18 +13,22 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from server.model import Attachment, BlobBytes, Entity, Lease, SubmissionVersion
-from server.storage import open_storage
+from server.model import Attachment, BlobBytes, Entity, FormVersion, Lease, SubmissionVersion
+from server.problems import Problem
+from server.storage import open_storage, record_blob
+from server.storage.sweep import sweep_blobs
 from server.transactions import open_engine, transaction
 from sync.replicate import lag
+from tests.actors.house import House
 from tests.actors.live_server import LiveServer
 from tests.databases import Cluster, empty_database
-from tests.factories.questionnaire import a_visit
+from tests.factories.questionnaire import a_visit, visit_form
 from tests.openrosa.test_form_list import REGISTER, registration
 from tests.promises.test_acknowledged_is_durable import missing, prepare
 
@@ -72,6 +76,22 @@ def s3() -> Iterator[S3Server]:
     made = S3Server()
     yield made
     made.stop()
+
+
+def test_what_nothing_names_is_swept_from_s3_and_what_something_names_is_not(house: House, s3: S3Server) -> None:
+    storage = open_storage("s3://minqing/blobs", s3.endpoint, house.engine)
+    named, forgotten = storage.keep_bytes(b"named"), storage.keep_bytes(b"its transaction failed")
+    house.publish(visit_form())
+    with transaction(house.engine, write=True) as session:
+        record_blob(session, named)
+        session.execute(update(FormVersion).values(xlsx_sha256=named.sha256))
+    in_two_days = datetime.now(UTC) + timedelta(days=2)
+    assert sweep_blobs(house.engine, storage) == 0
+    assert sweep_blobs(house.engine, storage, now=in_two_days) == 1
+    assert list(storage.store.list_older(in_two_days)) == [named.sha256]
+    assert b"".join(storage.open(named.sha256)) == b"named"
+    with pytest.raises(Problem):
+        storage.open(forgotten.sha256)
 
 
 def send_visits(server: LiveServer, number: int) -> dict[str, tuple[bytes, bytes]]:

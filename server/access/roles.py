@@ -22,6 +22,8 @@ _SITE = {
 }  # fmt: skip
 _PHONE = {"open_form.read", "submission.create"}
 _REVIEW = {"submission.review", "submission.comment"}
+# The county keeps the register; a township corrects it and settles its conflicts.
+_KEEP_REGISTER = {"entity.create", "entity.update", "entity.delete", "entity.restore"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ LISTED_ROLES: tuple[Role, ...] = (
     Role(7, "viewer", "Project Viewer", frozenset({*_READ, "actor_property.list"})),
     Role(8, "formfill", "Data Collector", frozenset({"project.read", "open_form.list", *_PHONE})),
     Role(9, "pub-link", "Public Link", frozenset({"open_form.read", "submission.create"})),
-    Role(20, "county-reviewer", "County Reviewer", frozenset({*_READ, *_REVIEW, "submission.review.final", "phone.list", "person.unmask"})),
-    Role(21, "township-reviewer", "Township Reviewer", frozenset({*_READ, *_REVIEW, "phone.list", "person.unmask"})),
+    Role(20, "county-reviewer", "County Reviewer", frozenset({*_READ, *_REVIEW, *_KEEP_REGISTER, "submission.review.final", "phone.list", "person.unmask"})),
+    Role(21, "township-reviewer", "Township Reviewer", frozenset({*_READ, *_REVIEW, "entity.update", "phone.list", "person.unmask"})),
     Role(22, "county-leader", "County Leader", frozenset({*_SEE_FORMS, "totals.read"})),
     Role(23, "auditor", "Auditor", frozenset({*_READ, "audit.read", "person.unmask"})),
 )

@@ -131,6 +131,16 @@ def select_entities(
     )  # fmt: skip
 
 
+def narrowed_to(selection: EntitySelection, *, division: str | None = None, in_conflict: bool = False) -> EntitySelection:
+    """Those of a division and what lies in it; those whose conflict staff have yet to settle."""
+    conditions = [] if selection.condition is None else [selection.condition]
+    if division:
+        conditions.append(and_(_E.c.division >= division, _E.c.division < division + "~"))
+    if in_conflict:
+        conditions.append(_E.c.conflict.is_not(None))
+    return replace(selection, condition=and_(*conditions) if conditions else None)
+
+
 def only_deleted(selection: EntitySelection) -> EntitySelection:
     """Those in the trash instead."""
     return replace(selection, condition=_E.c.deleted_at.is_not(None), says_deleted=True)

@@ -22,6 +22,7 @@ from server.access.actor import system_actor
 from server.access.audit import chain_audit
 from server.changes import last_position
 from server.entities.held import force_held
+from server.entities.imports import work as imports
 from server.entities.purge import purge_entities, purge_lists
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
 from server.settings import Settings
@@ -81,6 +82,7 @@ class Jobs:
             Job("trash", self._empty_trash, lambda: True),
             Job("entities", self._settle_entities, lambda: True),
             Job("blobs", self._sweep_blobs, lambda: True, not_before=time.monotonic() + _FIRST_SWEEP_SECONDS),
+            Job("imports", lambda: imports.work_on_any(self.engine, self.storage, self.holder), self._imports_waiting),
             Job("sessions", self._sessions, lambda: True),
         ]
         self._central: Engine | None = None
@@ -191,6 +193,10 @@ class Jobs:
         self._sweeping = None
         next(job for job in self.jobs if job.name == "blobs").not_before = time.monotonic() + 86_400
         return False
+
+    def _imports_waiting(self) -> bool:
+        with transaction(self.engine) as session:
+            return imports.is_waiting(session)
 
     def _sessions(self) -> bool:
         with transaction(self.engine, write=True) as session:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULE_LINES = {"server/cli.py": 440}  # one command after another
+MODULE_LINES: dict[str, int] = {}
 CODE = [path for room in ("server", "sync") for path in sorted((ROOT / room).rglob("*.py"))]
 
 

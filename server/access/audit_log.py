@@ -15,7 +15,7 @@ from server.model import ActorRow, AuditEntry, EntityList, Form, FormVersion, Pr
 
 LIST_LIMIT = 1000
 _ENTITY = (
-    "entity.create", "entity.bulk.create", "entity.error", "entity.update.version", "entity.update.resolve", "entity.delete", "entity.restore", "entity.purge",
+    "entity.create", "entity.bulk.create", "entity.error", "entity.update.version", "entity.update.resolve", "entity.delete", "entity.restore", "entity.purge", "entity.import", "entity.import.undo",
 )  # fmt: skip
 _SUBMISSION = (
     "submission.create", "submission.update", "submission.update.version", "submission.attachment.update", "submission.backlog.hold",

@@ -51,8 +51,7 @@ def create_phone(
         raise problems.not_found()
     if not name or len(name) > 255:
         raise problems.invalid_value("displayName", "1-255 characters")
-    if division and not (division.isascii() and division.isdigit() and len(division) <= 12):
-        raise problems.invalid_value("division", "2-12 digits")
+    _require_division(division)
     now = datetime.now(UTC)
     row = ActorRow(kind="phone", display_name=name, project_id=project_id, division=division or None, created_at=now)
     session.add(row)
@@ -67,6 +66,26 @@ def create_phone(
     session.flush()
     record_audit(session, actor, "field_key.create", project_id=project_id, thing=str(row.id))
     return PhoneAccess(row.id, name, row.division, project_id, token, username, password, now, None)
+
+
+def _require_division(division: str | None) -> None:
+    if division and not (division.isascii() and division.isdigit() and len(division) <= 12):
+        raise problems.invalid_value("division", "2-12 digits")
+
+
+def move_phone(session: Session, actor: Actor, phone_id: int, *, division: str | None) -> None:
+    """The phone belongs to this division from now on (None: to none): what it may see is at its next sync that division's, and no other's.
+
+    Raises: not_found, insufficient_rights (in the old place or in the new), invalid_value.
+    """
+    row, phone = _get(session, actor, "field_key.update", phone_id)
+    _require_division(division)
+    actor.require("field_key.update", Place(phone.project_id, division=division or ""))
+    if (division or None) == row.division:
+        return
+    before, row.division = row.division, division or None
+    session.flush()
+    record_audit(session, actor, "field_key.update", project_id=phone.project_id, thing=str(phone_id), division=row.division, before=before)
 
 
 def _access(row: ActorRow, phone: Phone, secrets: Secrets) -> PhoneAccess:

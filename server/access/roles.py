@@ -59,6 +59,8 @@ _IMPLIED: dict[str, frozenset[str]] = {
     "open_form.read": frozenset({"dataset.download"}),
     "dataset.read": frozenset({"dataset.download"}),
     "submission.update": frozenset({*_REVIEW, "submission.review.final"}),
+    # To import a file of rows, and to undo that.
+    "entity.create": frozenset({"entity.import"}),
     "config.set": frozenset({"form.purge", "job.read", "person.unmask"}),
 }
 

@@ -1,5 +1,12 @@
 """A submission's entity changes, applied in its transaction (ODK Entities specification 2022.1 to 2025.1).
 
+What does not depend on the order of arrival: a branch's versions stand in the order in which the phone made them, however they came;
+which updates are in conflict, soft or hard (merge.py: judged by what each phone had seen, not by what came first); every value that
+no two phones set differently without having seen one another. What does: the numbers of versions, which are the server's order of
+applying by definition; so of values that are in hard conflict the one applied last stands until staff settle it, as ODK Central has
+it; whether a branch waited longer than the days after which it is forced; and that an update without a branch, which is sent by a
+phone that says it is online, finds the entity there.
+
 What cannot be applied is in the audit log (`entity.error`) and in the submission version's `entity_errors`; it never refuses the
 submission. A submission's changes are applied all or none, as ODK Central does it; what must wait for an earlier offline update
 waits in `entities_held`.
@@ -7,7 +14,7 @@ waits in `entities_held`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -16,62 +23,16 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.access.actor import Actor
 from server.access.audit import record_audit
+from server.entities.corrections import Earlier, correct_earlier, find_earlier, keep_waiting_since
 from server.entities.held import hold, is_held, release_held
 from server.entities.lists import find_list
 from server.entities.merge import Merge, merge_late_create, merge_update
-from server.entities.records import (
-    Content,
-    Origin,
-    add_version,
-    find_entity,
-    find_version,
-    insert_entity,
-    lock_entities,
-    record_entity_audit,
-    version_details,
-)
+from server.entities.occasions import APPROVAL, CREATED, EDITED, RELEASED, EntityChange, Occasion, origin_of, record_applied
+from server.entities.records import Content, add_version, find_entity, find_version, insert_entity, lock_entities
 from server.entities.scope import bound_actor, division_of, is_scoped
 from server.entities.sent import OfflinePlace, normal_uuid, read_place
 from server.model import Entity, EntityList, EntityVersion, PurgedEntity, SubmissionVersion
 from server.problems import Problem
-
-CREATED, APPROVAL, EDITED, RELEASED = "submission.create", "submission.update", "submission.update.version", "submission.backlog.reprocess"
-_TRUE = {"1", "true"}
-
-
-@dataclass(frozen=True, slots=True)
-class EntityChange:
-    """What a submission says of one entity, as it says it. `data` has only the properties that it sets; `permitted`: what its form may do."""
-
-    list_name: str
-    uuid: str
-    creates: bool
-    updates: bool
-    label: str | None
-    data: dict[str, str] = field(default_factory=dict)
-    base_version: str | int | None = None
-    trunk_version: str | int | None = None
-    branch_id: str | None = None
-    permitted: tuple[str, ...] = ("create", "update")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """Why a submission's changes are looked at: what happened to it, its review state, and who sent it.
-
-    `forced`: nothing is waited for any more. `acting`: who is named in the audit log.
-    """
-
-    project_id: int
-    submission_id: int
-    submission_version_id: int
-    submitter_id: int | None
-    user_agent: str | None
-    event: str
-    approved: bool
-    forced: bool
-    division: str
-    acting: Actor
 
 
 def apply_changes(
@@ -80,35 +41,34 @@ def apply_changes(
 ) -> list[dict[str, str]]:  # fmt: skip
     """The entities are created and updated; each returned dict {list, id, zh, en} says what could not be applied and why.
 
-    `event`: the audit log's word for what happened to the submission; `approved`: it is approved now. A submission that has made
-    or changed an entity, or waits to do so, does nothing again.
+    `event`: the audit log's word for what happened to the submission; `approved`: it is approved now. What a submission has made or
+    changed before, an edit corrects (corrections.py); nothing else does it again.
     """
     version: Any = SubmissionVersion.__table__.c
     row = session.execute(
         select(version.submission_id, version.submitter_id, version.user_agent)
         .where(version.project_id == project_id, version.id == submission_version_id)
     ).one()  # fmt: skip
-    if event != CREATED and (_has_applied(session, project_id, row.submission_id) or is_held(session, project_id, row.submission_id)):
-        return []
     occasion = Occasion(
         project_id=project_id, submission_id=row.submission_id, submission_version_id=submission_version_id, submitter_id=row.submitter_id,
         user_agent=row.user_agent, event=event, approved=approved, forced=False, division=division, acting=actor,
     )  # fmt: skip
-    return apply_all(session, occasion, changes)
+    if event == CREATED:
+        return apply_all(session, occasion, changes)
+    if event == APPROVAL and is_held(session, project_id, row.submission_id):
+        return []
+    return apply_all(session, occasion, changes, find_earlier(session, project_id, row.submission_id))
 
 
-def _has_applied(session: Session, project_id: int, submission_id: int) -> bool:
-    statement = select(EntityVersion.version).where(EntityVersion.project_id == project_id, EntityVersion.submission_id == submission_id)
-    return session.scalar(statement.limit(1)) is not None
-
-
-def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange]) -> list[dict[str, str]]:
-    """`changes` of one submission, all or none; then what waited for them."""
+def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange], earlier: Earlier | None = None) -> list[dict[str, str]]:
+    """`changes` of one submission, all or none; then what waited for them. `earlier`: what it did before."""
     applied: list[tuple[EntityList, Entity]] = []
     try:
         with session.begin_nested():
-            _lock(session, occasion, changes)
-            _apply_each(session, occasion, changes, applied)
+            _lock(session, occasion, changes, earlier)
+            _apply_each(session, occasion, correct_earlier(session, occasion, changes, earlier) if earlier else changes, applied)
+            if earlier and earlier.held:
+                keep_waiting_since(session, occasion, earlier)
     except Problem as problem:
         details = {"submissionId": occasion.submission_id, "submissionDefId": occasion.submission_version_id}
         record_audit(
@@ -129,8 +89,8 @@ def _told(problem: Problem) -> dict[str, Any]:
     return {"problemCode": float(problem.code), "problemDetails": problem.details if isinstance(problem.details, str) else dict(problem.details)}
 
 
-def _lock(session: Session, occasion: Occasion, changes: list[EntityChange]) -> None:
-    wanted = []
+def _lock(session: Session, occasion: Occasion, changes: list[EntityChange], earlier: Earlier | None) -> None:
+    wanted = [(made.entity_list.id, made.entity.uuid) for made in earlier.made] if earlier else []
     for change in changes:
         entity_list = find_list(session, occasion.project_id, change.list_name)
         if entity_list is not None:
@@ -205,8 +165,8 @@ def _create(session: Session, occasion: Occasion, entity_list: EntityList, chang
         branch_base_version=place.base_version if occasion.forced else None,
     )  # fmt: skip
     division = (division_of(change.data) or occasion.division) if is_scoped(session, entity_list) else ""
-    entity = insert_entity(session, entity_list, change.uuid, content, _origin(occasion), division=division)
-    _record(session, occasion, "entity.create", entity_list, entity)
+    entity = insert_entity(session, entity_list, change.uuid, content, origin_of(occasion), division=division)
+    record_applied(session, occasion, "entity.create", entity_list, entity)
     return entity
 
 
@@ -275,25 +235,11 @@ def _add(
         branch_base_version=place.base_version if place.branch_id is not None else None,
         conflict=merge.conflict if merge.is_conflict else None, conflicting=merge.conflicting, is_late_create=merge.is_late_create,
     )  # fmt: skip
-    add_version(session, entity_list, entity, content, _origin(occasion), conflict=merge.conflict)
-    _record(session, occasion, "entity.update.version", entity_list, entity)
+    add_version(session, entity_list, entity, content, origin_of(occasion), conflict=merge.conflict)
+    record_applied(session, occasion, "entity.update.version", entity_list, entity)
     return entity
-
-
-def _origin(occasion: Occasion) -> Origin:
-    return Origin(
-        actor_id=occasion.submitter_id, user_agent=occasion.user_agent, submission_id=occasion.submission_id,
-        submission_version_id=occasion.submission_version_id, event=occasion.event, forced=occasion.forced,
-    )  # fmt: skip
-
-
-def _record(session: Session, occasion: Occasion, action: str, entity_list: EntityList, entity: Entity) -> None:
-    record_entity_audit(
-        session, occasion.acting, action, entity_list, entity, submission_id=occasion.submission_id, **version_details(entity_list, entity),
-        submissionId=occasion.submission_id, submissionDefId=occasion.submission_version_id,
-    )  # fmt: skip
 
 
 def is_true(text: str | None) -> bool:
     """Whether an attribute of an entity element says yes."""
-    return text in _TRUE
+    return text in {"1", "true"}

@@ -17,7 +17,7 @@ from server.transactions import new_id, stored_time
 
 _ENTITY = ("project_id", "id", "list_id", "uuid", "label", "data", "version", "division", "creator_id", "created_at", "stamp")
 _VERSION = (
-    "project_id", "entity_id", "version", "label", "data", "received", "source_id", "user_agent", "actor_id", "created_at", "forced", "is_late_create",
+    "project_id", "entity_id", "version", "label", "data", "division", "received", "source_id", "user_agent", "actor_id", "created_at", "forced", "is_late_create",
 )  # fmt: skip
 _CHUNK = 5000
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -43,7 +43,7 @@ def _insert_chunk(session: Session, entity_list: EntityList, sent: Sequence[Sent
         entities.append((project_id, key, list_id, one.uuid, one.label, data, 1, division, origin.actor_id, now, new_stamp()))
         received = orjson.dumps(one.received).decode()
         versions.append((
-            project_id, key, 1, one.label, data, received, origin.source_id, origin.user_agent, origin.actor_id, now, False, False,
+            project_id, key, 1, one.label, data, division, received, origin.source_id, origin.user_agent, origin.actor_id, now, False, False,
         ))  # fmt: skip
     _insert(session, "entities", _ENTITY, entities)
     _insert(session, "entity_versions", _VERSION, versions)

@@ -28,40 +28,44 @@ class JudgedVersion:
 
 
 class _Branch:
-    """An offline branch: how far its versions follow its trunk with nothing of others between."""
+    """An offline branch: how far its versions follow its trunk with nothing of others between. Places are counted without corrections."""
 
-    def __init__(self, first: EntityVersion) -> None:
+    def __init__(self, first: EntityVersion, places: Mapping[int, int]) -> None:
+        place = places[first.version]
         if first.trunk_version is not None:
-            self.contiguous = first.version if first.version == first.trunk_version + 1 else 0
+            self.contiguous = place if place == places.get(first.trunk_version, -1) + 1 else 0
         else:
             # It began with the entity's creation, or was forced to stand for it.
-            self.contiguous = 2 if first.version == 2 else 1
+            self.contiguous = 2 if place == 2 else 1
 
-    def add(self, version: EntityVersion) -> None:
+    def add(self, place: int, base: int) -> None:
         """One more version of the branch."""
-        if version.base_version == self.contiguous and version.version == version.base_version + 1:
-            self.contiguous = version.version
+        if base == self.contiguous and place == base + 1:
+            self.contiguous = place
 
 
 def judge_versions(versions: Sequence[EntityVersion], *, resolved_version: int = 0) -> list[JudgedVersion]:
     """All of an entity's versions, the first one first. `resolved_version`: conflicts up to it were settled by staff."""
     by_number = {one.version: one for one in versions}
     branches: dict[str, _Branch] = {}
+    places: dict[int, int] = {}
     judged: list[JudgedVersion] = []
     last_good, bases = 0, set()
     for version in versions:
+        # A correction stands in for what it supersedes: it parts nobody from his base.
+        places[version.version] = len(places) + 1 - sum(one.version.supersedes is not None for one in judged) - (version.supersedes is not None)
         if version.branch_id is not None:
             if version.branch_id in branches:
-                branches[version.branch_id].add(version)
+                branches[version.branch_id].add(places[version.version], places.get(version.base_version or 0, 0))
             else:
-                branches[version.branch_id] = _Branch(version)
+                branches[version.branch_id] = _Branch(version, places)
         one = JudgedVersion(version)
         judged.append(one)
         if version.version == 1:
             continue
         one.base_diff = _differing(version, by_number.get(version.base_version or 0))
         one.server_diff = _differing(version, by_number.get(version.version - 1))
-        if _is_conflict(version, branches):
+        if _is_conflict(version, branches, places):
             one.conflict = HARD if version.conflicting else SOFT
             one.resolved = resolved_version >= version.version
             if not one.resolved and last_good == 0:
@@ -75,10 +79,12 @@ def judge_versions(versions: Sequence[EntityVersion], *, resolved_version: int =
     return judged
 
 
-def _is_conflict(version: EntityVersion, branches: Mapping[str, _Branch]) -> bool:
-    base = version.base_version or 0
+def _is_conflict(version: EntityVersion, branches: Mapping[str, _Branch], places: Mapping[int, int]) -> bool:
+    if version.supersedes is not None:
+        return bool(version.conflicting)
+    base = places.get(version.base_version or 0, 0)
     is_cut_off = version.branch_id is not None and branches[version.branch_id].contiguous < base
-    return version.version != base + 1 or is_cut_off or version.is_late_create
+    return places[version.version] != base + 1 or is_cut_off or version.is_late_create or bool(version.conflicting)
 
 
 def _differing(version: EntityVersion, other: EntityVersion | None) -> tuple[str, ...]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor, Place, visible
 from server.access.audit import record_audit
+from server.entities.occasions import CREATED, RELEASED, EntityChange, Occasion
 from server.entities.records import find_entity
 from server.entities.sent import OfflinePlace, read_place
 from server.model import ActorRow, Entity, EntityHeld, EntityList, SubmissionVersion
 from server.transactions import new_id
-
-if TYPE_CHECKING:
-    from server.entities.apply import EntityChange, Occasion
 
 HELD_DAYS = 5
 
@@ -72,7 +70,7 @@ def _next_held(session: Session, entity_list: EntityList, entity: Entity) -> Ent
 
 
 def _apply(session: Session, row: EntityHeld, acting: Actor, *, forced: bool) -> None:
-    from server.entities.apply import CREATED, RELEASED, EntityChange, Occasion, apply_all
+    from server.entities.apply import apply_all
 
     version = session.execute(
         select(SubmissionVersion.submission_id, SubmissionVersion.submitter_id, SubmissionVersion.user_agent)

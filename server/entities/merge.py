@@ -1,8 +1,15 @@
-"""What an offline or late update does to an entity that others changed meanwhile: soft and hard conflicts as ODK Central has them."""
+"""What an update does to an entity that others changed without having seen it: soft and hard conflicts.
+
+Two versions are parallel if neither's author had seen the other: a phone that is online has seen all up to its base version, one in an
+offline branch all up to the trunk, and the branch's own. Whichever of the two comes second is in conflict: hard if both set a property,
+and not alike; else soft. So the conflict is one whatever the order of arrival. ODK Central compares with the entity's present values
+instead and looks at a branch's first update alone, so that its answer depends on which came first.
+A correction by an edit (corrections.py) stands in for the version that it supersedes: it makes no conflict but over what it corrects.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +32,34 @@ class Merge:
 
 
 def merge_update(session: Session, entity: Entity, base: EntityVersion, data: Mapping[str, str], label: str | None, place: OfflinePlace) -> Merge:
-    """Hard if someone else has since given another value to a property that this update sets; soft if they only changed others."""
-    if base.version != entity.version:
-        since: dict[str, Any] = {name: value for name, value in entity.data.items() if base.data.get(name, _ABSENT) != value}
-        if entity.label != base.label:
-            since["label"] = entity.label
-        return _conflict(entity, since, _received(data, label))
-    if place.branch_id is not None and _is_interrupted(session, entity, place):
-        return Merge(entity.conflict or SOFT, None, is_conflict=True)
-    return Merge(entity.conflict, None, is_conflict=False)
+    """Hard if someone who had not seen this update, nor was seen by it, gave another value to a property that it sets; soft if only to others."""
+    parallel = find_parallel(session, entity, base, place)
+    received = _received(data, label)
+    hit = [name for name, value in received.items() if any(name in one.received and one.received[name] != value for one in parallel)]
+    is_conflict = bool(hit) or any(one.supersedes is None for one in parallel)
+    if not is_conflict:
+        return Merge(entity.conflict, None, is_conflict=False)
+    # A branch that goes on where it was left says nothing of properties unless it is in conflict over some.
+    conflicting = hit or (None if base.version == entity.version else [])
+    return Merge(HARD if entity.conflict == HARD or hit else SOFT, conflicting, is_conflict=True)
+
+
+def find_parallel(session: Session, entity: Entity, base: EntityVersion, place: OfflinePlace) -> Sequence[Any]:
+    """Versions that the update's author had not seen: their `received` and `supersedes`."""
+    seen = base.version if place.branch_id is None else place.trunk_version or 1
+    statement = select(EntityVersion.received, EntityVersion.supersedes).where(
+        EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version > seen
+    )
+    if place.branch_id is not None:
+        statement = statement.where(or_(EntityVersion.branch_id.is_(None), EntityVersion.branch_id != place.branch_id))
+    return session.execute(statement.order_by(EntityVersion.version)).all()
+
+
+def has_seen(version: EntityVersion, other: EntityVersion) -> bool:
+    """Whether who made `version` knew of `other`, which came before it."""
+    if version.branch_id is None:
+        return other.version <= (version.base_version or 0)
+    return other.branch_id == version.branch_id or other.version <= (version.trunk_version or 1)
 
 
 def merge_late_create(entity: Entity, data: Mapping[str, str], label: str) -> Merge:
@@ -41,8 +67,8 @@ def merge_late_create(entity: Entity, data: Mapping[str, str], label: str) -> Me
     there: dict[str, Any] = {name: value for name, value in entity.data.items() if data.get(name, _ABSENT) != value}
     if entity.label != label:
         there["label"] = entity.label
-    merge = _conflict(entity, there, _received(data, label))
-    return Merge(merge.conflict, merge.conflicting, is_conflict=True, is_late_create=True)
+    conflicting = [name for name, value in _received(data, label).items() if name in there and there[name] != value]
+    return Merge(HARD if entity.conflict == HARD or conflicting else SOFT, conflicting, is_conflict=True, is_late_create=True)
 
 
 _ABSENT = object()
@@ -50,17 +76,3 @@ _ABSENT = object()
 
 def _received(data: Mapping[str, str], label: str | None) -> dict[str, str]:
     return dict(data) if label is None else {**data, "label": label}
-
-
-def _conflict(entity: Entity, others: Mapping[str, Any], received: Mapping[str, str]) -> Merge:
-    conflicting = [name for name, value in received.items() if name in others and others[name] != value]
-    return Merge(HARD if entity.conflict == HARD or conflicting else SOFT, conflicting, is_conflict=True)
-
-
-def _is_interrupted(session: Session, entity: Entity, place: OfflinePlace) -> bool:
-    """Whether someone outside the branch has changed the entity since the branch began."""
-    other = select(EntityVersion.version).where(
-        EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version > (place.trunk_version or 1),
-        or_(EntityVersion.branch_id.is_(None), EntityVersion.branch_id != place.branch_id),
-    )  # fmt: skip
-    return session.scalar(other.limit(1)) is not None

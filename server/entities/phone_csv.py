@@ -6,8 +6,11 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import false, func, not_, or_, select
+import orjson
+from sqlalchemy import String, false, func, not_, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor
@@ -17,28 +20,49 @@ from server.model import Entity, EntityList, PurgedEntity
 
 _ROWS_PER_CHUNK = 500
 MOST_ASKED = 1000
+_E: Any = Entity.__table__.c
 
 
-def stream_csv(session: Session, actor: Actor, entity_list: EntityList) -> Iterator[bytes]:
-    """The list's entities that this actor may see, the newest first, in chunks. Raises: insufficient_rights (before the first chunk)."""
+@dataclass(frozen=True, slots=True)
+class PhoneList:
+    """A list as one actor sees it at this instant. `digest`: 32 hex digits, those of the manifest and the ETag; `rows`: how many."""
+
+    digest: str
+    rows: int
+    properties: tuple[str, ...]
+
+
+def phone_list(session: Session, actor: Actor, entity_list: EntityList) -> PhoneList:
+    """What the phone would download, told from the rows' stamps alone: `digest` is another when, and only when, the bytes are.
+
+    A stamp is new with each version of its row, whose number is in the bytes; rows of other villages are not in the sum. Whoever sees
+    the same rows has the same digest. Raises: insufficient_rights.
+    """
     require_download(session, actor, entity_list)
-    return _rows(session, actor, entity_list)
+    properties = tuple(list_properties(session, entity_list))
+    stamps = select(func.count(), func.sum(_E.stamp)).where(_E.list_id == entity_list.id, _E.deleted_at.is_(None))
+    rows, total = session.connection().execute(downloadable(session, stamps, actor, entity_list)).one()
+    shown = orjson.dumps([entity_list.id, properties, rows, int(total or 0)])
+    return PhoneList(hashlib.md5(shown, usedforsecurity=False).hexdigest(), rows, properties)
 
 
-def _rows(session: Session, actor: Actor, entity_list: EntityList) -> Iterator[bytes]:
-    properties = list_properties(session, entity_list)
+def stream_csv(session: Session, actor: Actor, entity_list: EntityList, properties: tuple[str, ...]) -> Iterator[bytes]:
+    """The entities that the actor may see, the newest first, in chunks; for whom `phone_list` found these properties in this transaction."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    # The driver decodes JSONB; what SQLite keeps as text would go through SQLAlchemy's type, row by row.
+    data = _E.data if is_postgresql else type_coerce(_E.data, String)
+    statement = (
+        select(_E.uuid, _E.label, _E.version, data).where(_E.list_id == entity_list.id, _E.deleted_at.is_(None)).order_by(_E.id.desc())
+    )  # fmt: skip
+    rows = session.connection().execute(downloadable(session, statement, actor, entity_list), execution_options={"yield_per": _ROWS_PER_CHUNK})
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["name", "label", "__version", *properties])
-    statement = (
-        select(Entity.uuid, Entity.label, Entity.version, Entity.data)
-        .where(Entity.list_id == entity_list.id, Entity.deleted_at.is_(None)).order_by(Entity.id.desc())
-    )  # fmt: skip
-    rows = session.connection().execute(downloadable(session, statement, actor, entity_list), execution_options={"yield_per": _ROWS_PER_CHUNK})
-    for count, (uuid, label, version, data) in enumerate(rows, start=1):
-        writer.writerow([uuid, label, version, *("" if data.get(name) is None else data[name] for name in properties)])
-        if count % _ROWS_PER_CHUNK == 0:
-            yield _take(buffer)
+    read = (lambda known: known) if is_postgresql else orjson.loads
+    for some in rows.partitions():
+        # What an entity does not have is None, which is written as nothing.
+        writer.writerows([uuid, label, version, *map(read(known).get, properties)] for uuid, label, version, known in some)
+        yield _take(buffer)
     yield _take(buffer)
 
 
@@ -47,14 +71,6 @@ def _take(buffer: io.StringIO) -> bytes:
     buffer.seek(0)
     buffer.truncate()
     return text.encode()
-
-
-def csv_md5(session: Session, actor: Actor, entity_list: EntityList) -> str:
-    """Hex MD5 of exactly the bytes that this actor would download: another village's change costs this phone nothing."""
-    digest = hashlib.md5(usedforsecurity=False)
-    for chunk in stream_csv(session, actor, entity_list):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def read_integrity(session: Session, actor: Actor, entity_list: EntityList, uuids: list[str]) -> list[tuple[str, bool]]:

@@ -13,8 +13,10 @@ from server.access.actor import Actor
 from server.entities.lists import record_list_audit
 from server.model import (
     Entity,
+    EntityAbsence,
     EntityAudit,
     EntityHeld,
+    EntityImport,
     EntityList,
     EntityProperty,
     EntitySource,
@@ -48,7 +50,7 @@ def _erase(session: Session, rows: Sequence[Any]) -> None:
     ids, uuids, now = [row.id for row in rows], [row.uuid for row in rows], datetime.now(UTC)
     connection = session.connection()
     connection.execute(insert(PurgedEntity), [{"list_id": list_id, "uuid": uuid, "purged_at": now} for uuid in uuids])
-    for table in (EntityVersion, EntityAudit):
+    for table in (EntityVersion, EntityAudit, EntityAbsence):
         columns: Any = table.__table__.c
         connection.execute(delete(table).where(columns.project_id == project_id, columns.entity_id.in_(ids)))
     connection.execute(delete(EntityHeld).where(EntityHeld.list_id == list_id, EntityHeld.uuid.in_(uuids)))
@@ -61,11 +63,11 @@ def purge_lists(session: Session, actor: Actor, *, deleted_before: datetime | No
     lists = session.scalars(select(EntityList).where(EntityList.deleted_at < before).order_by(EntityList.deleted_at).limit(limit)).all()
     for row in lists:
         own: Any = select(Entity.id).where(Entity.project_id == row.project_id, Entity.list_id == row.id)
-        for table in (EntityVersion, EntityAudit):
+        for table in (EntityVersion, EntityAudit, EntityAbsence):
             columns: Any = table.__table__.c
             session.execute(delete(table).where(columns.project_id == row.project_id, columns.entity_id.in_(own)))
         session.execute(update(FormAttachment).where(FormAttachment.list_id == row.id).values(list_id=None))
-        for of_list in (EntityHeld, EntitySource, Entity, EntityProperty, PurgedEntity):
+        for of_list in (EntityHeld, EntityImport, EntitySource, Entity, EntityProperty, PurgedEntity):
             table_columns: Any = of_list.__table__.c
             session.execute(delete(of_list).where(table_columns.list_id == row.id))
         record_list_audit(session, actor, "dataset.purge", row, name=row.name)

@@ -50,6 +50,7 @@ class Content:
     conflict: str | None = None
     conflicting: list[str] | None = None
     is_late_create: bool = False
+    supersedes: int | None = None
 
 
 def new_stamp() -> int:
@@ -117,11 +118,11 @@ def _insert_version(session: Session, entity: Entity, content: Content, origin: 
     session.add(
         EntityVersion(
             project_id=entity.project_id, entity_id=entity.id, version=entity.version, label=content.label, data=content.data,
-            received=content.received, base_version=content.base_version, branch_id=content.branch_id, trunk_version=content.trunk_version,
+            division=entity.division, received=content.received, base_version=content.base_version, branch_id=content.branch_id, trunk_version=content.trunk_version,
             branch_base_version=content.branch_base_version, conflict=content.conflict, conflicting=content.conflicting, forced=origin.forced,
             is_late_create=content.is_late_create, source_id=origin.source_id, submission_id=origin.submission_id,
             submission_version_id=origin.submission_version_id, event=origin.event, user_agent=origin.user_agent, actor_id=origin.actor_id,
-            created_at=now,
+            created_at=now, supersedes=content.supersedes,
         )
     )  # fmt: skip
     session.flush()

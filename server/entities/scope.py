@@ -81,7 +81,11 @@ def property_text(dialect: str, name: str) -> ColumnElement[Any]:
     return func.json_extract(type_coerce(_E.data, String), f'$."{name}"', type_=String)
 
 
+# Digits of a province's, prefecture's, county's, township's and village's code.
+_DIVISION_DIGITS = {2, 4, 6, 9, 12}
+
+
 def division_of(data: dict[str, Any]) -> str | None:
-    """The division that an entity's values name: up to 12 digits."""
+    """The division that an entity's values name, as a code or its prefix; None: none, or no code, which moves nobody anywhere."""
     value = data.get("division")
-    return value if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12 else None
+    return value if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) in _DIVISION_DIGITS else None

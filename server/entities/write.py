@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.access.actor import Actor, Place
 from server.changes import record_change
+from server.entities.absences import begin_absence, end_absence
 from server.entities.bulk import insert_many
 from server.entities.held import release_held
 from server.entities.lists import list_properties, record_list_audit
@@ -23,7 +24,6 @@ from server.entities.records import (
     insert_entity,
     link_audits,
     lock_entities,
-    new_stamp,
     record_entity_audit,
     version_details,
 )
@@ -153,7 +153,7 @@ def update_entity(
         add_version(session, entity_list, entity, content, _by_program(actor, user_agent), conflict=entity.conflict)
         record_entity_audit(session, actor, "entity.update.version", entity_list, entity, **version_details(entity_list, entity))
     if resolve:
-        entity.conflict, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
+        entity.conflict, entity.updated_at = None, datetime.now(UTC)
         session.flush()
         record_entity_audit(session, actor, "entity.update.resolve", entity_list, entity, **version_details(entity_list, entity))
     return entity
@@ -163,8 +163,9 @@ def delete_entity(session: Session, actor: Actor, entity_list: EntityList, uuid:
     """The entity is in the trash. Raises: not_found, insufficient_rights."""
     lock_entities(session, [(entity_list.id, normal_uuid(uuid))])
     entity = get_entity(session, actor, entity_list, uuid, verb="entity.delete")
-    entity.deleted_at, entity.stamp = datetime.now(UTC), new_stamp()
+    entity.deleted_at = datetime.now(UTC)
     session.flush()
+    begin_absence(session, entity.project_id, [entity.id], entity.deleted_at)
     record_entity_audit(session, actor, "entity.delete", entity_list, entity, entity={"uuid": entity.uuid})
     record_change(session, "entity.deleted", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
 
@@ -173,8 +174,9 @@ def restore_entity(session: Session, actor: Actor, entity_list: EntityList, uuid
     """The entity is back. Raises: not_found, insufficient_rights."""
     lock_entities(session, [(entity_list.id, normal_uuid(uuid))])
     entity = get_entity(session, actor, entity_list, uuid, verb="entity.restore", is_deleted=True)
-    entity.deleted_at, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
+    entity.deleted_at, entity.updated_at = None, datetime.now(UTC)
     session.flush()
+    end_absence(session, entity.project_id, [entity.id], entity.updated_at)
     record_entity_audit(session, actor, "entity.restore", entity_list, entity, entity={"uuid": entity.uuid})
     # Updates may have come for it meanwhile.
     release_held(session, actor, entity_list, entity)
@@ -205,8 +207,9 @@ def _set_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any,
         return 0
     table: Any = Entity.__table__
     for row in done:
-        values = {"stamp": new_stamp(), "deleted_at": now if deletes else None, **({} if deletes else {"updated_at": now})}
+        values = {"deleted_at": now} if deletes else {"deleted_at": None, "updated_at": now}
         session.connection().execute(update(table).where(table.c.project_id == row.project_id, table.c.id == row.id).values(values))
+    (begin_absence if deletes else end_absence)(session, entity_list.project_id, [row.id for row in done], now)
     action = f"entity{'.bulk' if len(done) > 1 else ''}.{'delete' if deletes else 'restore'}"
     details: dict[str, Any] = {"entityUuids": [row.uuid for row in done]} if len(done) > 1 else {"entity": {"uuid": done[0].uuid}}
     audit_id = record_list_audit(session, actor, action, entity_list, **details)

@@ -18,6 +18,7 @@ from server.entities.lists import list_name_of
 from server.forms.definition_checks import check_definition, check_sizes, check_warnings
 from server.forms.encryption import encrypted_xform, ensure_key
 from server.forms.fields import FormDefinition, read_form_definition
+from server.forms.trash import trash_stale_drafts
 from server.forms.xform_edits import set_version
 from server.model import EntityList, Form, FormAttachment, FormVersion, Project
 from server.storage import Blob, record_blob
@@ -163,6 +164,7 @@ def _drop_old_draft(session: Session, form: Form) -> None:
         old = form.draft_version_id
         form.draft_version_id = None
         session.flush()
+        trash_stale_drafts(session, form.project_id, form.id, None)
         session.execute(delete(FormAttachment).where(FormAttachment.form_version_id == old))
         session.execute(delete(FormVersion).where(FormVersion.id == old))
 

@@ -40,6 +40,7 @@ def encrypt_project(session: Session, actor: Actor, project: Project, *, public:
         .values(deleted_at=datetime.now(UTC))
     )  # fmt: skip
     record_audit(session, actor, "project.update", project_id=project.id, encrypted=True)
+    record_audit(session, actor, "project.update", project_id=project.id, data={"keyId": key.id})
 
 
 def _encrypt_form(session: Session, actor: Actor, project: Project, form: Form, suffix: str) -> None:

@@ -15,6 +15,7 @@ from server.changes import record_change
 from server.entities.lists import declare_lists
 from server.forms.definitions import form_definition
 from server.forms.drafts import find_form, reversion_draft
+from server.forms.trash import trash_stale_drafts
 from server.model import Form, FormVersion
 
 TRASH_DAYS = 30
@@ -51,6 +52,7 @@ def publish_draft(
     draft.publish_notes = session.info.get("notes")
     old = form.current_version_id
     form.current_version_id, form.draft_version_id = draft.id, None
+    trash_stale_drafts(session, form.project_id, form.id, None)
     if at is None:
         form.updated_at = draft.published_at
     session.flush()

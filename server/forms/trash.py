@@ -1,13 +1,15 @@
-"""What is left of a deleted form: all of it for 30 days, then its number and its ID alone."""
+"""What is left of a deleted form: all of it for 30 days, then its number and its ID alone. And of what was tried on a former draft."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from server.access.actor import system_actor
 from server.access.audit import record_audit
-from server.model import ActorRow, Assignment, Form, FormAttachment, FormVersion, PublicLink, PurgedSubmission
+from server.model import ActorRow, Assignment, Form, FormAttachment, FormVersion, PublicLink, PurgedSubmission, Submission
 
 
 def in_trash() -> ColumnElement[bool]:
@@ -39,3 +41,14 @@ def erase_form(session: Session, form: Form) -> None:
         session.execute(statement.execution_options(synchronize_session=False))
     session.expire_all()
     record_audit(session, system_actor(), "form.purge", project_id=form.project_id, form_pk=form.id, **details)
+
+
+def trash_stale_drafts(session: Session, project_id: int, form_pk: int, draft_version_id: int | None) -> None:
+    """What was tried on the form's former drafts is in the trash, its instanceIDs taken until it is erased (as in ODK Central).
+
+    Nothing shows these rows any more: they are of another version than the draft.
+    """
+    stale = [Submission.project_id == project_id, Submission.form_pk == form_pk, Submission.is_draft.is_(True), Submission.deleted_at.is_(None)]
+    if draft_version_id is not None:
+        stale.append(Submission.form_version_id != draft_version_id)
+    session.execute(update(Submission).where(*stale).values(deleted_at=datetime.now(UTC)).execution_options(synchronize_session=False))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from flask import Response, stream_with_context
+from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor
-from server.entities.phone_csv import csv_md5, stream_csv
-from server.forms.queries import Medium, list_media
+from server.entities.phone_csv import phone_list, stream_csv
+from server.forms.queries import list_media
 from server.http.conditional import has_etag, with_etag
 from server.http.downloads import file_headers
+from server.http.kept_csvs import MOST_ROWS
 from server.http.parts import parts
-from server.model import BlobRow, FormVersion
+from server.model import BlobRow, EntityList, FormVersion
 from server.transactions import transaction
 
 
@@ -29,20 +31,40 @@ def medium_answer(actor: Actor, form_version_id: int, name: str) -> Response:
         if not media:
             raise problems.not_found()
         medium = media[0]
-        digest = medium.md5 or (csv_md5(session, actor, medium.entity_list) if medium.entity_list else "")
-    if has_etag(digest):
-        return with_etag(digest, Response(status=200))
-    response = Response(stream_with_context(_bytes(actor, medium)))
+        if medium.entity_list is not None:
+            answer = _list_answer(session, actor, medium.entity_list)
+        elif has_etag(medium.md5 or ""):
+            answer = Response(status=200), medium.md5 or ""
+        else:
+            answer = Response(stream_with_context(parts().storage.open(medium.sha256 or ""))), medium.md5 or ""
+    response, digest = answer
     file_headers(response, name, content_type=medium.content_type)
     return with_etag(digest, response)
 
 
-def _bytes(actor: Actor, medium: Medium) -> Iterator[bytes]:
-    if medium.sha256 is not None:
-        yield from parts().storage.open(medium.sha256)
-    elif medium.entity_list is not None:
-        with transaction(parts().engine) as session:
-            yield from stream_csv(session, actor, medium.entity_list)
+def _list_answer(session: Session, actor: Actor, entity_list: EntityList) -> tuple[Response, str]:
+    """The list's bytes and digest, of one instant. Bytes that the phone has are not made; those that another phone has were."""
+    found, csvs = phone_list(session, actor, entity_list), parts().csvs
+    if has_etag(found.digest):
+        return Response(status=200), found.digest
+    content = csvs.find(found.digest)
+    if content is None and found.rows <= MOST_ROWS:
+        content = csvs.find_or_make(found.digest, stream_csv(session, actor, entity_list, found.properties))
+    if content is not None:
+        return Response(content), found.digest
+    pieces = _long_list(actor, entity_list)
+    digest = next(pieces).decode()
+    response = Response(stream_with_context(pieces))
+    response.call_on_close(pieces.close)
+    return response, digest
+
+
+def _long_list(actor: Actor, entity_list: EntityList) -> Generator[bytes, None, None]:
+    """The digest, then the bytes, in a transaction that lasts as long as the download."""
+    with transaction(parts().engine) as session:
+        found = phone_list(session, actor, entity_list)
+        yield found.digest.encode()
+        yield from stream_csv(session, actor, entity_list, found.properties)
 
 
 def xlsx_answer(sha256: str, form_id: str) -> Response:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from server.access.actor import Actor
 from server.access.secrets import Secrets
+from server.http.kept_csvs import KeptCsvs
 from server.settings import Settings
 from server.storage import Storage
 
@@ -23,6 +24,7 @@ class Parts:
     # (until, actor): credentials.py.
     phones_seen: dict[int, float] = field(default_factory=dict, repr=False)
     known_phones: dict[str, tuple[float, Actor]] = field(default_factory=dict, repr=False)
+    csvs: KeptCsvs = field(default_factory=KeptCsvs, repr=False)
 
 
 def parts() -> Parts:

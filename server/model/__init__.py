@@ -25,6 +25,7 @@ from server.model.entities import (
     EntityVersion,
     PurgedEntity,
 )  # fmt: skip
+from server.model.entity_imports import EntityAbsence, EntityImport
 from server.model.forms import Form, FormAttachment, FormVersion, Project
 from server.model.schema import Table
 from server.model.site import EncryptionKey, SiteConfig
@@ -32,7 +33,7 @@ from server.model.submissions import Attachment, Comment, PurgedSubmission, Subm
 
 __all__ = [
     "AccountSession", "ActorProperty", "ActorRow", "Assignment", "Attachment", "AuditEntry", "BlobBytes", "BlobRow", "Change", "Comment",
-    "Cursor", "EncryptionKey", "Entity", "EntityAudit", "EntityHeld", "EntityList", "EntityProperty", "EntitySource", "EntityVersion", "Form",
+    "Cursor", "EncryptionKey", "Entity", "EntityAbsence", "EntityAudit", "EntityHeld", "EntityImport", "EntityList", "EntityProperty", "EntitySource", "EntityVersion", "Form",
     "FormAttachment", "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedEntity", "PurgedSubmission", "SignInFailure", "SiteConfig",
     "Submission", "SubmissionVersion", "Table", "User", "UserPreference",
 ]  # fmt: skip

@@ -77,10 +77,12 @@ class Entity(Table):
 
 class EntityVersion(Table):
     """An entity as it was after one change. `received`: what the change said, label included; `base_version`: what it was made from.
+    `division`: the entity's own at that time.
 
     `conflicting`: properties that others had changed since, null where none could have. `forced`: it no longer waited for what came
     before it offline; `is_late_create`: a creation that came after such an update. Whence it came: `source_id` (a bulk creation),
     or `submission_version_id` with `event`, the audit log's word for what made the server look at the submission; else a program.
+    `supersedes`: the version that came from the same submission before an edit of it, which this one corrects.
     """
 
     __tablename__ = "entity_versions"
@@ -89,6 +91,7 @@ class EntityVersion(Table):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     label: Mapped[str]
     data: Mapped[dict[str, Any]]
+    division: Mapped[str] = mapped_column(String(12), server_default="")
     received: Mapped[dict[str, Any]]
     base_version: Mapped[int | None]
     branch_id: Mapped[str | None] = mapped_column(String(36))
@@ -98,6 +101,7 @@ class EntityVersion(Table):
     conflicting: Mapped[list[Any] | None]
     forced: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_late_create: Mapped[bool] = mapped_column(default=False, server_default=false())
+    supersedes: Mapped[int | None]
     source_id: Mapped[int | None] = mapped_column(BigInteger)
     submission_id: Mapped[int | None] = mapped_column(BigInteger)
     submission_version_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
@@ -108,7 +112,7 @@ class EntityVersion(Table):
     __table_args__ = (
         Index("ix_entity_versions_submission", "project_id", "submission_id",
               sqlite_where=text("submission_id IS NOT NULL"), postgresql_where=text("submission_id IS NOT NULL")),
-        Index("ix_entity_versions_source", "project_id", "source_id",
+        Index("ix_entity_versions_source", "project_id", "source_id", "entity_id",
               sqlite_where=text("source_id IS NOT NULL"), postgresql_where=text("source_id IS NOT NULL")),
     )  # fmt: skip
 

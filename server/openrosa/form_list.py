@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from server.access.actor import Actor, Grant
-from server.entities.phone_csv import csv_md5
+from server.entities.phone_csv import phone_list
 from server.forms.queries import ListedForm, Medium, get_draft, get_form, get_version, list_attachments, list_media, list_open_forms
 from server.forms.reading import find_readable
 from server.http.addresses import base_url
@@ -55,7 +55,7 @@ def read_manifest(actor: Actor, project_id: int, form_id: str) -> tuple[list[Med
         form = get_form(session, actor, project_id, form_id, verb="open_form.read")
         media = list_media(session, get_version(session, form, request.args.get("version")).id)
         lists = [medium for medium in media if medium.entity_list is not None]
-        return media, {medium.name: csv_md5(session, actor, medium.entity_list) for medium in lists if medium.entity_list}
+        return media, {medium.name: phone_list(session, actor, medium.entity_list).digest for medium in lists if medium.entity_list}
 
 
 @blueprint.get("/v1/projects/<int:project_id>/formList")
@@ -80,7 +80,7 @@ def get_manifest(project_id: int, form_id: str, *, draft: bool, version: str | N
     with transaction(parts().engine) as session:
         meant = find_readable(session, actor, project_id, form_id, draft=draft, version=version).version
         media = list_media(session, meant.id) if meant is not None else []
-        hashes = {medium.name: csv_md5(session, actor, medium.entity_list) for medium in media if medium.entity_list}
+        hashes = {medium.name: phone_list(session, actor, medium.entity_list).digest for medium in media if medium.entity_list}
     base = f"{base_url()}{own_prefix()}/projects/{project_id}"
     place = f"{base}/forms/{quote(form_id, safe='')}" + ("/draft" if draft else f"/versions/{quote(version, safe='')}" if version is not None else "")
     return manifest(media, f"{place}/attachments/", hashes, f"{base}/datasets/")
@@ -101,7 +101,7 @@ def get_draft_manifest(token: str, project_id: int, form_id: str) -> Response:
         form, draft = get_draft(session, project_id, form_id, token)
         media = list_media(session, draft.id)
         reader = draft_reader(form.project_id)
-        hashes = {medium.name: csv_md5(session, reader, medium.entity_list) for medium in media if medium.entity_list}
+        hashes = {medium.name: phone_list(session, reader, medium.entity_list).digest for medium in media if medium.entity_list}
     base = f"{base_url()}/v1/test/{token}/projects/{project_id}"
     return manifest(media, f"{base}/forms/{quote(form_id, safe='')}/draft/attachments/", hashes, f"{base}/datasets/")
 

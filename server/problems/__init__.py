@@ -18,6 +18,7 @@ from server.problems.entities import (
     no_conflict_entity,
     property_in_use,
 )
+from server.problems.imports import import_has_errors, import_not_now, import_settings_wrong, import_unreadable
 from server.problems.problem import Problem
 from server.problems.requests import (
     edit_of_unknown_submission,
@@ -118,6 +119,10 @@ __all__ = [
     "form_warnings",
     "forms_depend_on_list",
     "https_only",
+    "import_has_errors",
+    "import_not_now",
+    "import_settings_wrong",
+    "import_unreadable",
     "instance_id_conflict",
     "insufficient_rights",
     "invalid_data_type",

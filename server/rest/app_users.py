@@ -11,7 +11,7 @@ from server import problems
 from server.access.actor import Actor, Place
 from server.access.actor_properties import list_properties, read_values, set_values
 from server.access.audit import remember_notes
-from server.access.phones import create_phone, delete_phone, last_submissions, list_phone_rows
+from server.access.phones import create_phone, delete_phone, last_submissions, list_phone_rows, move_phone
 from server.access.projects import find_project
 from server.http.credentials import authenticate
 from server.http.described import described
@@ -76,10 +76,11 @@ def get_app_user(project_id: int, phone_id: int) -> Response:
 
 
 @blueprint.patch(_ONE)
-@described(body={"properties": "object"})
+@described(body={"properties": "object", "division": "string"})
 def patch_app_user(project_id: int, phone_id: int) -> Response:
-    """Set an app user's properties."""
+    """Set an app user's properties, or move it to another division."""
     actor, body = authenticate(), json_object()
+    division = text_of(body, "division", most=12)
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
         project = find_project(session, project_id)
@@ -89,6 +90,8 @@ def patch_app_user(project_id: int, phone_id: int) -> Response:
         if body.get("properties") is not None:
             values = read_values(body["properties"], list_properties(session, actor, project))
             set_values(session, actor, session.get_one(ActorRow, phone_id), values)
+        if "division" in body:
+            move_phone(session, actor, phone_id, division=division)
         return answer_json(_shapes(session, actor, project_id, phone_id=phone_id, extended=True)[0])
 
 

@@ -65,6 +65,7 @@ def version_shape(version: EntityVersion, *, is_current: bool, data: Mapping[str
         "data": version.data if data is None else data, "version": version.version, "baseVersion": version.base_version,
         "dataReceived": version.received, "conflictingProperties": version.conflicting, "createdAt": instant(version.created_at),
         "branchId": version.branch_id, "trunkVersion": version.trunk_version, "branchBaseVersion": version.branch_base_version,
+        **({"supersedes": version.supersedes} if version.supersedes is not None else {}),
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from server import problems
 from server.access.actor import Actor, Place
 from server.access.audit import remember_notes
 from server.access.projects import find_project
+from server.forms.bare_ampersands import escape_bare_ampersands
 from server.forms.compile import compile_xlsform
 from server.forms.drafts import find_form, put_attachment, save_draft
 from server.forms.fields import FormDefinition, read_form_definition
@@ -63,11 +64,21 @@ def read_sent_form() -> SentForm:
         raise problems.missing_parameter("formId")
     try:
         # White space before `<?xml` is no XML, and phones would stumble over it.
-        xform = content.lstrip()
-        return SentForm(xform, read_form_definition(xform), None, None, [])
+        return _read_xml(content.lstrip())
     except Problem as problem:
         # XML, but no form: ODK Central says which part it looked for first.
         raise problems.missing_parameter("formId") if problem.code == "400.15" else problem from None
+
+
+def _read_xml(xform: bytes) -> SentForm:
+    """An XForm, with its bare ampersands escaped where it cannot be read without that. Raises: what reading raises."""
+    try:
+        return SentForm(xform, read_form_definition(xform), None, None, [])
+    except Problem as problem:
+        escaped = escape_bare_ampersands(xform)
+        if problem.code != "400.1" or escaped is xform:
+            raise
+        return SentForm(escaped, read_form_definition(escaped), None, None, [])
 
 
 def put_sent_form(session: Session, actor: Actor, project_id: int, sent: SentForm, *, form: Form | None) -> Form:

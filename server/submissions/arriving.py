@@ -16,12 +16,12 @@ from server.access.actor import Actor, Place
 from server.access.roles import ROLES
 from server.forms.definitions import form_definition
 from server.forms.fields import FormDefinition
+from server.forms.trash import trash_stale_drafts
 from server.model import Form
 from server.storage import Blob
 from server.submissions.answers import Shape, file_names, read_answers
 from server.submissions.envelope import Envelope
 from server.submissions.known_forms import remember_form, shape_for
-from server.submissions.trash import drop_stale_drafts
 from server.transactions import Statement, new_id
 
 
@@ -117,7 +117,8 @@ def accept(session: Session, actor: Actor, project_id: int, envelope: Envelope, 
         raise problems.form_not_accepting()
     definition, engine = form_definition(session, form.version_id), session.connection().engine
     if sending.is_draft:
-        drop_stale_drafts(session, project_id, form.id, form.version_id)
+        # Also of a draft that was replaced while this one was on its way.
+        trash_stale_drafts(session, project_id, form.id, form.version_id)
     else:
         remember_form(engine, project_id, envelope.form_id, envelope.version, form_pk=form.id, form_version_id=form.version_id)
     return ArrivingVersion(project_id, form.id, form.version_id, sending.is_draft, actor, envelope, xml, sending, definition,

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor
-from server.entities.apply import APPROVAL, CREATED, EDITED, EntityChange, apply_changes, is_true
+from server.entities.apply import apply_changes, is_true
 from server.entities.lists import update_list
+from server.entities.occasions import APPROVAL, CREATED, EDITED, EntityChange
 from server.forms.definitions import form_definition
 from server.forms.fields import EntityDeclaration, FormDefinition
 from server.model import AuditEntry, Entity, EntityHeld, EntityList, EntityVersion, Form, FormVersion, Submission, SubmissionVersion
@@ -75,12 +76,12 @@ def _find(element: etree._Element, path: tuple[str, ...]) -> etree._Element | No
 
 
 def apply_after_edit(session: Session, actor: Actor, project_id: int, submission_version_id: int) -> None:
-    """An edited submission makes and changes its entities, unless it did so before or waits to. Call it once the version is stored."""
+    """An edited submission corrects its entities, and makes and changes those that it names for the first time. Call it once the version is stored."""
     _apply_again(session, actor, project_id, submission_version_id, event=EDITED)
 
 
 def apply_after_review(session: Session, actor: Actor, submission: Submission) -> None:
-    """A submission that is approved now makes the entities that wait for approval. Call it once its review state is set."""
+    """A submission that is approved now makes, or corrects, the entities that wait for approval. Call it once its review state is set."""
     if submission.review_state == "approved" and not submission.is_draft:
         _apply_again(session, actor, submission.project_id, submission.current_version_id, event=APPROVAL)
 

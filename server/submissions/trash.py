@@ -1,4 +1,4 @@
-"""The trash: deleted, restored, and after 30 days erased for good. What was tried on a former draft goes at once."""
+"""The trash: deleted, restored, and after 30 days erased for good."""
 
 from __future__ import annotations
 
@@ -84,16 +84,3 @@ def erase(session: Session, project_id: int, ids: Sequence[int]) -> None:
         delete(Submission).where(Submission.project_id == project_id, Submission.id.in_(ids)),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
-
-
-def drop_stale_drafts(session: Session, project_id: int, form_pk: int, draft_version_id: int) -> None:
-    """What was tried on the form's former drafts is gone, and its instanceIDs are free again; a batch at each call.
-
-    Nothing shows these rows any more (they are of another version than the draft), so it is enough to do this when the next one arrives.
-    """
-    stale = select(Submission.id).where(
-        Submission.project_id == project_id, Submission.form_pk == form_pk, Submission.is_draft.is_(True),
-        Submission.form_version_id != draft_version_id,
-    )  # fmt: skip
-    while ids := session.scalars(stale.limit(_BATCH)).all():
-        erase(session, project_id, ids)

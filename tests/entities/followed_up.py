@@ -29,21 +29,25 @@ FOLLOW_UP = """
 | | people | ${who} | coalesce(${known}, uuid()) | ${known} = '' | ${known} != '' |
 """
 VILLAGE = "632223202200"
+VERSION_COLUMNS = (
+    "version", "base_version", "conflict", "conflicting", "data", "label", "forced", "received", "supersedes", "branch_id", "branch_base_version", "event",
+)  # fmt: skip
 
 
 def visit(
     entity: str, *, creates: bool = False, base: int | None = None, trunk: int | None = None, branch: str | None = None, who: str = "",
-    instance: str | None = None, **answers: str,
+    instance: str | None = None, replaces: str | None = None, **answers: str,
 ) -> bytes:  # fmt: skip
-    """A submission that makes the entity, or changes what `answers` name."""
+    """A submission that makes the entity, or changes what `answers` name. `replaces`: the instance that it is an edit of."""
     place = "" if base is None else f' baseVersion="{base}"'
     place += f' trunkVersion="{trunk or ""}" branchId="{branch or ""}"'
     action = 'create="1"' if creates else 'update="1"'
     values = "".join(f"<{name}>{value}</{name}>" for name, value in answers.items())
     label = f"<label>{who}</label>" if who else ""
+    deprecated = f"<orx:deprecatedID>{replaces}</orx:deprecatedID>" if replaces else ""
     return (
         '<data xmlns:orx="http://openrosa.org/xforms" id="follow_up" version="1">'
-        f"{values}<orx:meta><orx:instanceID>{instance or f'uuid:{uuid.uuid4()}'}</orx:instanceID>"
+        f"{values}<orx:meta><orx:instanceID>{instance or f'uuid:{uuid.uuid4()}'}</orx:instanceID>{deprecated}"
         f'<entity dataset="people" id="{entity}" {action}{place}>{label}</entity></orx:meta></data>'
     ).encode()
 
@@ -68,7 +72,7 @@ class Register:
             rows = session.scalars(
                 select(EntityVersion).join(Entity, Entity.id == EntityVersion.entity_id).where(Entity.uuid == entity_uuid).order_by(EntityVersion.version)
             )
-            return [{name: getattr(row, name) for name in ("version", "base_version", "conflict", "data", "label", "forced")} for row in rows]
+            return [{name: getattr(row, name) for name in VERSION_COLUMNS} for row in rows]
 
     def held(self) -> int:
         return len(self.house.rows(EntityHeld))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from server.forms.xform_edits import set_version, with_public_key
 from tests.actors.house import House
@@ -71,3 +72,36 @@ def test_the_key_stands_in_the_models_own_namespace() -> None:
     )
     assert b'<f:submission base64RsaPublicKey="KEY"/></f:model>' in with_public_key(xform, "KEY")
     assert b'<data xmlns="" id="p" version="2">' in set_version(xform, "2")
+
+
+_TREES = _xform(title="People & Trees &amp; &#x6811; &nbsp", inside="<b>1 &lt; 2 <![CDATA[a & b]]></b><!-- c & d -->", root='note="e&f"')
+
+
+def test_a_bare_ampersand_is_text_as_in_central_and_what_is_served_is_well_formed(house: House) -> None:
+    manager = Program.signed_in(house, "manager")
+    made = _send(manager, _TREES)
+    assert (made.status_code, made.json["name"]) == (200, "People & Trees & \u6811 &nbsp")  # type: ignore[attr-defined]
+    served = manager.get("/projects/1/forms/x/draft.xml").data
+    assert served == _TREES.replace("People &", "People &amp;").replace("&nbsp", "&amp;nbsp").replace("e&f", "e&amp;f").encode()
+    assert etree.fromstring(served) is not None
+    assert _send_draft(manager, _TREES.replace("People", "Folk")).status_code == 200  # type: ignore[attr-defined]
+    assert manager.reads("/projects/1/forms/x/draft")["name"] == "Folk & Trees & \u6811 &nbsp"
+
+
+@pytest.mark.parametrize(
+    "xform",
+    [
+        _xform(title="A & <B"), _xform(title="A & B &unknown;"), _xform(title="A & B", inside="<b></c>"), _xform(title="A & &#0;"),
+        _xform(title="A & B").encode("utf-16"), _xform(title="A & B", declaration='<!DOCTYPE a [<!ENTITY x "y">]>'), "<!--" * 1_000_000 + "&",
+        "<![CDATA[&" * 1_000_000, "&" * 1_000_000,
+    ],
+)  # fmt: skip
+def test_only_bare_ampersands_are_forgiven(house: House, xform: str | bytes) -> None:
+    manager = Program.signed_in(house, "manager")
+    answer = _send(manager, xform)
+    assert problem_of(answer) == (400, 400.1)  # type: ignore[arg-type]
+    assert manager.reads("/projects/1/forms") == []
+
+
+def _send_draft(program: Program, xform: str) -> object:
+    return program.post("/projects/1/forms/x/draft", xform.encode(), Content_Type="application/xml")

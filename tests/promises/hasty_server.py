@@ -56,5 +56,5 @@ def hasty_gateway() -> Gateway:
 
 
 if __name__ == "__main__":
-    server.cli.GATEWAY = "tests.promises.hasty_server:hasty_gateway"
+    server.cli.serving.GATEWAY = "tests.promises.hasty_server:hasty_gateway"
     server.cli.minqing(["serve", *__import__("sys").argv[1:]])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from server.forms.fields import FormDefinition
 from server.model import Attachment
-from server.submissions.queries import Answer, masked
+from server.submissions.queries import Answer, label_in, masked
 from server.web.showing import division_name, divisions, read_time
 
 _PLACES = {"geopoint", "geotrace", "geoshape"}
@@ -82,3 +84,26 @@ def _read_place(text: str) -> str:
         return text
     latitude, longitude, accuracy = points[0]
     return f"{latitude:.6f}, {longitude:.6f}" + (f"  ±{accuracy:.0f} m" if accuracy else "")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A question that breaks a rule of its form, in the reader's words. `rule`: required or constraint; `message`: the form's own, "" for none."""
+
+    question: str
+    rule: str
+    message: str
+
+
+_NUMBER = re.compile(r"\[(\d+)\]")
+
+
+def broken_rules(definition: FormDefinition, violations: Iterable[Mapping[str, Any]], language: str) -> list[BrokenRule]:
+    """Each violation (submissions/rule_check.py) under its question's label, with the numbers of the repetitions it stands in."""
+    labels = {field.path: label_in(field.labels, language) for field in definition.fields}
+    found = []
+    for violation in violations:
+        path = tuple(_NUMBER.sub("", violation["path"]).split("/"))
+        numbers = "".join(f" #{number}" for number in _NUMBER.findall(violation["path"]))
+        found.append(BrokenRule(f"{labels.get(path) or path[-1]}{numbers}", violation["rule"], label_in(violation["messages"], language) or ""))
+    return found

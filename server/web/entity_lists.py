@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from server.access.actor import Actor, Place
 from server.entities.held import HELD_DAYS, list_held
+from server.entities.imports.records import VERB as IMPORT
 from server.entities.lists import get_list, list_lists
 from server.entities.reading import actors_of, count_lists, describe_list
+from server.exports.entity_past import read_as_of
 from server.exports.entity_rows import EntitySelection, narrowed_to, only_deleted, read_entities, select_entities
 from server.http.parts import parts
 from server.model import EntityList
@@ -38,7 +40,7 @@ def list_entity_lists(project_id: int) -> Response:
 
 @blueprint.get(_LIST)
 def show_entity_list(project_id: int, name: str) -> Response:
-    """The newest first, 50 to a page; `?q=` words, `?division=`, `?show=conflict` or `deleted` narrow it."""
+    """The newest first, 50 to a page; `?q=` words, `?division=`, `?show=conflict` or `deleted` narrow it; `?asOf=` as it was then."""
     actor, given = visitor().actor, request.args
     with transaction(parts().engine) as session:
         entity_list = get_list(session, actor, project_id, name, verb="entity.list")
@@ -51,20 +53,20 @@ def show_entity_list(project_id: int, name: str) -> Response:
     properties = [row.name for row in detail.properties]
     return page(
         "entity_list.html", entity_list=entity_list, rows=rows[:_PAGE], properties=[one for one in properties if one not in {"division", "geometry"}][:_SHOWN_PROPERTIES],
-        is_scoped="division" in properties, uses=detail.uses, waiting=waiting, divisions=divisions_within(actor), chosen=given, older=older, newest=newest,
-        may_create=actor.can("entity.create", Place(project_id)),
+        is_scoped="division" in properties, uses=detail.uses, waiting=waiting, divisions=divisions_within(actor), chosen=given, past=selection.past, older=older, newest=newest,
+        may_import=actor.can(IMPORT, Place(project_id)),
     )  # fmt: skip
 
 
 def _selection(session: Session, actor: Actor, entity_list: EntityList) -> EntitySelection:
     given = request.args
-    selection = select_entities(session, actor, entity_list, search=given.get("q", "").strip() or None, limit=_PAGE)
+    selection = select_entities(session, actor, entity_list, search=given.get("q", "").strip() or None, limit=_PAGE, as_of=read_as_of(given.get("asOf")))
     selection = narrowed_to(selection, division=given.get("division") or None, in_conflict=given.get("show") == "conflict")
     return replace(only_deleted(selection) if given.get("show") == "deleted" else selection, after=given.get("after") or None)
 
 
 def _address(project_id: int, name: str, after: str | None) -> str:
-    chosen: dict[str, Any] = {one: request.args[one] for one in ("q", "division", "show") if request.args.get(one)}
+    chosen: dict[str, Any] = {one: request.args[one] for one in ("q", "division", "show", "asOf") if request.args.get(one)}
     return url_for("web.show_entity_list", project_id=project_id, name=name, after=after, **chosen)
 
 

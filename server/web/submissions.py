@@ -16,9 +16,10 @@ from server.http.parts import parts
 from server.model import Submission
 from server.submissions import queries, review
 from server.submissions.queries import LIST_LIMIT
+from server.submissions.rule_check import violations_of
 from server.transactions import transaction
 from server.web import blueprint
-from server.web.answers import places_of, shown_answers
+from server.web.answers import broken_rules, places_of, shown_answers
 from server.web.pages import LARGEST_NUMBER, number_argument, page
 from server.web.showing import division_names, divisions_within, start_of_day
 from server.web.visitor import language, visitor
@@ -104,12 +105,14 @@ def _submission_page(project_id: int, submission_id: int, version_id: int | None
     with transaction(parts().engine) as session:
         detail = queries.get_submission(session, actor, project_id, submission_id, version_id=version_id)
         definition = form_definition(session, detail.shown.form_version_id)
+        violations = violations_of(session, project_id, detail.shown.id)
         names = division_names() | queries.entity_names(session, actor, project_id, definition, detail.answers)
     answers = queries.answers_by_label(definition, detail.answers, chosen, names=names)
     files = {attachment.name: attachment for attachment in detail.attachments}
     return page(
         "submission.html", bounds=parts().settings.map_corners, detail=detail, submission=detail.submission, places=places_of(answers), files=files,
         answers=shown_answers(answers, files, unmasked=unmasked), unmasked=unmasked,
+        broken=broken_rules(definition, violations, chosen),
         is_sensitive=any(field.sensitive for field in definition.fields),
         is_current=detail.shown.id == detail.submission.current_version_id,
         may_review=review.may_review(actor, detail.submission), is_final=review.is_final_reviewer(actor, detail.submission),

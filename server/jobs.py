@@ -28,6 +28,7 @@ from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, 
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
 from server.storage.sweep import sweep_in_pieces
+from server.submissions import rule_check
 from server.submissions.form_purge import purge_trash_piece, trash_limit
 from server.transactions import open_engine, transaction
 
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 _LEASE_SECONDS = 15
 _IDLE_SECONDS = 0.4
 _SYNC_BATCH = 500
+_RULES_BATCH = 200
 _CHAIN_BATCH = 2000
 _ENTITY_BATCH = 200
 # Not at once: starting again and again must not read the whole store each time.
@@ -79,6 +81,7 @@ class Jobs:
             Job("sync", self._sync, self._sync_waiting),
             Job("audit-chain", self._chain, lambda: self._any(select(exists().where(AuditEntry.position.is_(None))))),
             Job("spilled-blobs", self._move, lambda: self._any(select(exists().select_from(BlobBytes)))),
+            Job("rules", lambda: rule_check.check_arrivals(self.engine, limit=_RULES_BATCH) >= _RULES_BATCH, self._rules_waiting),
             Job("trash", self._empty_trash, lambda: True),
             Job("entities", self._settle_entities, lambda: True),
             Job("blobs", self._sweep_blobs, lambda: True, not_before=time.monotonic() + _FIRST_SWEEP_SECONDS),
@@ -193,6 +196,10 @@ class Jobs:
         self._sweeping = None
         next(job for job in self.jobs if job.name == "blobs").not_before = time.monotonic() + 86_400
         return False
+
+    def _rules_waiting(self) -> bool:
+        with transaction(self.engine) as session:
+            return rule_check.is_behind(session)
 
     def _imports_waiting(self) -> bool:
         with transaction(self.engine) as session:

@@ -78,7 +78,7 @@ class XFormReader:
         if not found:
             raise _refused("表单没有主实例（instance）。", "The form has no primary instance.")
         self._root = found[0]
-        self._root_name = _local(self._root)
+        self.root_name = _local(self._root)
         self._languages, self._itext = self._read_itext()
         self._binds, self._bind_ids = self._read_binds()
         self._controls, self._repeats, self._labels = self._read_body()
@@ -99,7 +99,7 @@ class XFormReader:
             form_id=form_id,
             version=root.get(f"{_ORX}version") or root.get("version") or "",
             title=title,
-            root_name=self._root_name,
+            root_name=self.root_name,
             languages=self._languages,
             fields=fields,
             choices=choices,
@@ -108,6 +108,26 @@ class XFormReader:
             public_key=submission.get("base64RsaPublicKey") if submission is not None else None,
             has_instance_id=("meta", "instanceID") in nodes,
         )
+
+    def nodes(self) -> dict[Path, etree._Element]:
+        """Path -> node of the primary instance, depth first. Raises: form_invalid (too deep)."""
+        return self._walk()
+
+    def binds(self) -> dict[Path, etree._Element]:
+        """Path -> bind."""
+        return self._binds
+
+    def control_paths(self) -> set[Path]:
+        """Paths of what a person is asked."""
+        return set(self._controls)
+
+    def kind(self, path: Path, node: etree._Element) -> str:
+        """One of KINDS."""
+        return self._kind(path, node)
+
+    def text(self, itext_id: str) -> dict[str, str]:
+        """A text by language."""
+        return dict(self._itext.get(itext_id, {}))
 
     # -- the model
 

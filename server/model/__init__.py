@@ -29,11 +29,11 @@ from server.model.entity_imports import EntityAbsence, EntityImport
 from server.model.forms import Form, FormAttachment, FormVersion, Project
 from server.model.schema import Table
 from server.model.site import EncryptionKey, SiteConfig
-from server.model.submissions import Attachment, Comment, PurgedSubmission, Submission, SubmissionVersion
+from server.model.submissions import Attachment, Comment, PurgedSubmission, RuleViolations, Submission, SubmissionVersion
 
 __all__ = [
     "AccountSession", "ActorProperty", "ActorRow", "Assignment", "Attachment", "AuditEntry", "BlobBytes", "BlobRow", "Change", "Comment",
     "Cursor", "EncryptionKey", "Entity", "EntityAbsence", "EntityAudit", "EntityHeld", "EntityImport", "EntityList", "EntityProperty", "EntitySource", "EntityVersion", "Form",
-    "FormAttachment", "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedEntity", "PurgedSubmission", "SignInFailure", "SiteConfig",
+    "FormAttachment", "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedEntity", "PurgedSubmission", "RuleViolations", "SignInFailure", "SiteConfig",
     "Submission", "SubmissionVersion", "Table", "User", "UserPreference",
 ]  # fmt: skip

@@ -106,3 +106,18 @@ class PurgedSubmission(Table):
     form_pk: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     instance_id: Mapped[str] = mapped_column(String(255), primary_key=True)
     purged_at: Mapped[datetime]
+
+
+class RuleViolations(Table):
+    """What a submission's version breaks of its form's own rules, as checked on the server; a version that breaks none has no row.
+
+    `violations`: {path, rule, messages} each, as forms/rules/check.py gives them; never an answer.
+    """
+
+    __tablename__ = "rule_violations"
+    project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    version_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    submission_id: Mapped[int] = mapped_column(BigInteger)
+    violations: Mapped[list[Any]]
+    checked_at: Mapped[datetime]
+    __table_args__ = (Index("ix_rule_violations_submission", "project_id", "submission_id"),)

@@ -11,20 +11,21 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from server import problems
-from server.access.actor import Actor, Place, visible
+from server.access.actor import Actor, Place, division_end, visible
 from server.forms.fields import Field, FormDefinition
-from server.model import ActorRow, Attachment, Comment, Entity, EntityList, Form, FormVersion, Submission, SubmissionVersion
+from server.model import ActorRow, Attachment, Comment, Entity, EntityList, Form, FormVersion, RuleViolations, Submission, SubmissionVersion
 
 LIST_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRow:
-    """A submission as lists show it. `title` is its form's, `submitter` the phone's or person's name."""
+    """A submission as lists show it. `title` is its form's, `submitter` the phone's or person's name; `breaks_rules`: some of its form's."""
 
     submission: Submission
     title: str
     submitter: str | None
+    breaks_rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ class SubmissionDetail:
 def _listed() -> Select[Any]:
     current = FormVersion.__table__.alias("current")
     return (
-        select(Submission, current.c.title, ActorRow.display_name)
+        select(Submission, current.c.title, ActorRow.display_name, RuleViolations.version_id)
         .join(Form, Form.id == Submission.form_pk)
         .outerjoin(current, current.c.id == Form.current_version_id)
         .outerjoin(ActorRow, ActorRow.id == Submission.submitter_id)
+        .outerjoin(
+            RuleViolations, and_(RuleViolations.project_id == Submission.project_id, RuleViolations.version_id == Submission.current_version_id)
+        )
         .where(Submission.is_draft.is_(False), Submission.deleted_at.is_(None), Form.deleted_at.is_(None))
     )
 
@@ -83,7 +87,7 @@ def list_submissions(
         if wanted is not None:
             conditions.append(column == wanted)
     if division_prefix:
-        conditions += [columns.division >= division_prefix, columns.division < division_prefix + "~"]
+        conditions += [columns.division >= division_prefix, columns.division < division_end(division_prefix)]
     if received_from is not None:
         conditions.append(columns.received_at >= received_from)
     if received_to is not None:
@@ -93,7 +97,7 @@ def list_submissions(
         # The first condition alone narrows the index; the second settles rows of one instant.
         conditions += [columns.received_at <= at, or_(columns.received_at < at, and_(columns.received_at == at, columns.id < last_id))]
     statement = _listed().where(*conditions).order_by(columns.received_at.desc(), columns.id.desc()).limit(limit)
-    return [SubmissionRow(row[0], row[1] or "", row[2]) for row in session.execute(visible(statement, actor, "submission.list"))]
+    return [SubmissionRow(row[0], row[1] or "", row[2], row[3] is not None) for row in session.execute(visible(statement, actor, "submission.list"))]
 
 
 def list_submitters(session: Session, actor: Actor, project_id: int, *, limit: int = 500) -> list[tuple[int, str]]:
@@ -102,7 +106,7 @@ def list_submitters(session: Session, actor: Actor, project_id: int, *, limit: i
         return []
     statement = select(ActorRow.id, ActorRow.display_name).where(ActorRow.project_id == project_id, ActorRow.kind == "phone")
     if actor.division:
-        statement = statement.where(ActorRow.division >= actor.division, ActorRow.division < actor.division + "~")
+        statement = statement.where(ActorRow.division >= actor.division, ActorRow.division < division_end(actor.division))
     return [(row[0], row[1]) for row in session.execute(statement.order_by(ActorRow.display_name, ActorRow.id).limit(limit))]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from server.access.actor import Actor, system_actor
 from server.access.audit import record_audit
 from server.changes import record_change
-from server.model import Attachment, Comment, Form, PurgedSubmission, Submission, SubmissionVersion
+from server.model import Attachment, Comment, Form, PurgedSubmission, RuleViolations, Submission, SubmissionVersion
 
 TRASH_DAYS = 30
 _BATCH = 500
@@ -79,6 +79,7 @@ def erase(session: Session, project_id: int, ids: Sequence[int]) -> None:
     versions = select(SubmissionVersion.id).where(SubmissionVersion.project_id == project_id, SubmissionVersion.submission_id.in_(ids))
     for statement in (
         delete(Attachment).where(Attachment.project_id == project_id, Attachment.version_id.in_(versions)),
+        delete(RuleViolations).where(RuleViolations.project_id == project_id, RuleViolations.submission_id.in_(ids)),
         delete(SubmissionVersion).where(SubmissionVersion.project_id == project_id, SubmissionVersion.submission_id.in_(ids)),
         delete(Comment).where(Comment.project_id == project_id, Comment.submission_id.in_(ids)),
         delete(Submission).where(Submission.project_id == project_id, Submission.id.in_(ids)),

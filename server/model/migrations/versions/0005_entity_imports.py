@@ -64,7 +64,7 @@ def _divisions() -> None:
     op.add_column("entity_versions", sa.Column("division", sa.String(12), nullable=False, server_default=""))
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     named = "entity_versions.data ->> 'division'" if is_postgresql else "json_extract(entity_versions.data, '$.division')"
-    is_code = f"{named} ~ '^[0-9]{{2,12}}$'" if is_postgresql else f"({named} NOT GLOB '*[^0-9]*' AND length({named}) BETWEEN 2 AND 12)"
+    is_code = f"{named} ~ '^([0-9]{{2}}|[0-9]{{4}}|[0-9]{{6}}|[0-9]{{9}}|[0-9]{{12}})$'" if is_postgresql else f"({named} NOT GLOB '*[^0-9]*' AND length({named}) IN (2, 4, 6, 9, 12))"
     op.execute(
         f"UPDATE entity_versions SET division = CASE WHEN e.division <> '' AND {is_code} THEN {named} ELSE e.division END"
         " FROM entities e WHERE e.project_id = entity_versions.project_id AND e.id = entity_versions.entity_id"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from tests.actors.javarosa import OpenForm
 from tests.factories.phone_media import ORPHAN, PLACE, WUBAO
@@ -94,4 +95,29 @@ def reported(opened: Opener, **event: str) -> OpenForm:
                "utilities/road_km": "4", "utilities/power_out": "yes", "utilities/water_out": "no", "utilities/signal_out": "no",
                "loss/loss_total": "50", "loss/loss_farming": "30", "loss/loss_houses": "20", "loss/loss_infrastructure": "0",
                "loss/loss_business": "0", "narrative": "夜间大雪，积雪二十厘米，棚圈倒塌，道路中断，需要饲草和帐篷。"})  # fmt: skip
+    return form
+
+
+def child_birth_date() -> str:
+    """Of a child of nine."""
+    return f"{datetime.now(UTC).year - 9}-01-02"
+
+
+def registered(opened: Opener) -> OpenForm:
+    """A new household of three: its head, an elder in it who is wubao, and an orphan."""
+    form = opened("household_register")
+    form.fill({"household_known": "new", "address": "塔列村 9 号", "phone": "13900000001", "household_category": "dibao"})
+    common = {"id_status": "none", "id_reason": "补办中", "ethnicity": "tibetan"}
+    members = [
+        {"member_name": "王二", "relation": "self", **common, "birth_said": "1970-02-03", "sex_said": "male", "claim": "none"},
+        {"member_name": "赵老", "relation": "parent", "id_status": "seen", "id_number": GOOD_ID, "ethnicity": "han", "claim": "wubao",
+         "support": "home", "self_care": "partly"},
+        {"member_name": "王小", "relation": "grandchild", **common, "birth_said": child_birth_date(), "sex_said": "female", "claim": "orphan",
+         "guardian": "王二"},
+    ]  # fmt: skip
+    for number, member in enumerate(members, start=1):
+        if number > 1:
+            form.add_repeat("members")
+        form.fill({f"members[{number}]/{name}": value for name, value in member.items()})
+    form.fill({"members_complete": "yes", "home/location_fix": "yes", "home/location": PLACE, "home/photo_front": "front.jpg", "signature": "s0.png"})
     return form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -12,12 +13,16 @@ import pytest
 from lxml import etree
 
 from server.forms.compile import compile_xlsform
+from server.forms.drafts import save_draft
 from server.forms.fields import read_form_definition
+from server.forms.publish import publish_draft
+from server.model import Entity
+from server.transactions import transaction
 from tests.actors.javarosa import JavaRosa, OpenForm, Refused
-from tests.factories.filled_forms import GOOD_ID, NEW_EVENT, PHOTO, child_seen, reported, verified, visited
-from tests.factories.phone_media import HOUSEHOLD, ORPHAN, SNOW, VILLAGE, WUBAO, phone_media
+from tests.factories.filled_forms import GOOD_ID, NEW_EVENT, PHOTO, child_birth_date, child_seen, registered, reported, verified, visited
+from tests.factories.phone_media import HOUSEHOLD, ORPHAN, PLACE, SNOW, VILLAGE, WUBAO, phone_media
 
-FORMS = ("household_verification", "wubao_visit", "orphan_visit", "disaster_report")
+FORMS = ("household_register", "household_verification", "wubao_visit", "orphan_visit", "disaster_report")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,12 @@ def javarosa() -> Iterator[JavaRosa]:
 @cache
 def xform(form_id: str) -> bytes:
     return compile_xlsform((files("xlsforms") / form_id / "form.xlsx").read_bytes()).xform
+
+
+def publish_shipped(house, form_id: str) -> None:
+    with transaction(house.engine, write=True) as session:
+        form = save_draft(session, house.admin, 1, xform=xform(form_id), definition=read_form_definition(xform(form_id)))
+        publish_draft(session, house.admin, form)
 
 
 @pytest.fixture
@@ -57,7 +68,8 @@ def test_each_form_says_its_name_in_both_languages_and_warns_of_nothing(form_id)
     compiled = compile_xlsform((files("xlsforms") / form_id / "form.xlsx").read_bytes())
     definition = read_form_definition(compiled.xform)
     assert compiled.warnings == ()
-    assert (definition.form_id, definition.version) == (form_id, "2026112401")
+    assert definition.form_id == form_id
+    assert re.fullmatch(r"\d{10}", definition.version)
     assert definition.languages == ("中文 (zh)", "English (en)")
     assert [field.name for field in definition.fields if field.labels and len(field.labels) != 2] == []
     assert ("division",) in [field.path for field in definition.fields]
@@ -76,6 +88,52 @@ def test_the_catalogue_lists_every_form_once_with_what_staff_need_to_know():
     assert [form["folder"] for form in catalogue] == list(FORMS)
     for form in catalogue:
         assert all(form[part]["zh"] and form[part]["en"] for part in ("title", "purpose", "who", "cadence"))
+
+
+# -- household_register
+
+
+def test_a_registration_makes_the_household_and_those_to_be_visited_alone(opened, house):
+    """Of three members two are visited; what the phone made is sent, and stands in the registers."""
+    form = registered(opened)
+    assert form.value("member_count") == "3"
+    assert form.value("visited_count") == "2"
+    publish_shipped(house, "household_register")
+    assert house.new_phone().send(form.finalise(), {"front.jpg": b"front", "s0.png": b"signed"}).status_code == 201
+    made = {row["label"]: row for row in house.rows(Entity)}
+    assert set(made) == {"王二 塔列村 9 号", "赵老", "王小"}
+    assert {row["division"] for row in made.values()} == {VILLAGE["division"]}
+    household = made["王二 塔列村 9 号"]
+    assert {name: household["data"][name] for name in ("head_name", "members", "category", "status")} == {
+        "head_name": "王二", "members": "3", "category": "dibao", "status": "active"}  # fmt: skip
+    elder, child = made["赵老"]["data"], made["王小"]["data"]
+    assert (elder["category"], elder["support"], elder["id_masked"]) == ("wubao", "home", "999999********0012")
+    assert (child["category"], child["guardian"], child["birth_date"]) == ("orphan", "王二", child_birth_date())
+    assert elder["household"] == child["household"] == household["uuid"]
+
+
+def test_a_grown_up_is_no_orphan(opened):
+    form = registered(opened)
+    assert form.answer("members[2]/claim", "orphan") == "constraint"
+    assert "18 周岁" in form.message
+
+
+def test_a_listed_household_gets_new_persons_and_keeps_its_head(opened):
+    form = opened("household_register")
+    form.fill({"household_known": "listed", "household": HOUSEHOLD})
+    assert form.value("address") == "塔列村 1 号"
+    form.fill({"household_category": "dibao"})
+    form.fill({f"members[1]/{name}": value for name, value in {
+        "member_name": "李六", "relation": "child", "id_status": "none", "id_reason": "补办中", "birth_said": child_birth_date(), "sex_said": "male",
+        "ethnicity": "han", "claim": "unattended", "guardian": "王一"}.items()})  # fmt: skip
+    form.fill({"members_complete": "yes", "home/location_fix": "yes", "home/location": PLACE, "home/photo_front": "front.jpg"})
+    assert not form.relevant("signature")
+    instance = sent(form)
+    assert instance.findtext("{*}head_name") == "王一"
+    assert {**entity(instance), "label": ""} | {"create": ""} == {
+        "dataset": "households", "id": HOUSEHOLD, "update": "1", "create": "", "baseVersion": "5", "trunkVersion": "", "branchId": "", "label": ""}  # fmt: skip
+    form.fill({"members[1]/relation": "self"})
+    assert form.answer("members_complete", "yes") == "constraint"
 
 
 # -- household_verification

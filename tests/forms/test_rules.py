@@ -11,12 +11,12 @@ from lxml import etree
 from server.forms.rules.check import FormRules, check_rules
 from server.forms.rules.reading import read_rules
 from tests.actors.javarosa import JavaRosa, OpenForm
-from tests.factories.filled_forms import GOOD_ID, NEW_EVENT, child_seen, reported, verified, visited
+from tests.factories.filled_forms import GOOD_ID, NEW_EVENT, child_seen, registered, reported, verified, visited
 from tests.factories.phone_media import VILLAGE, phone_media
 from tests.factories.questionnaire import form_xml
 from tests.forms.test_javarosa_fills_the_forms import xform
 
-FORMS = ("household_verification", "wubao_visit", "orphan_visit", "disaster_report")
+FORMS = ("household_register", "household_verification", "wubao_visit", "orphan_visit", "disaster_report")
 TRIED = (
     "-1", "0", "1", "2", "12", "13", "31", "100", "150", "1000", "99999", "3.5", "0.001", "abc", "甲", "下雪了",
     "夜间大雪，积雪二十厘米，棚圈倒塌，道路中断，需要饲草和帐篷。", GOOD_ID, "999999196001010013", "13900000000", "12345",
@@ -37,6 +37,8 @@ def filled(javarosa: JavaRosa, form_id: str) -> OpenForm:
         form.fill(VILLAGE)
         return form
 
+    if form_id == "household_register":
+        return registered(opened)
     if form_id == "household_verification":
         return verified(opened)
     if form_id == "wubao_visit":

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tests.actors.javarosa import OpenForm
-from tests.factories.phone_media import ORPHAN, PLACE, WUBAO
+from tests.factories.phone_media import HOUSEHOLD, ORPHAN, PLACE, SNOW, TENTS, WUBAO
 
 Opener = Callable[[str], OpenForm]
 PHOTO = "photo.jpg"
@@ -120,4 +120,46 @@ def registered(opened: Opener) -> OpenForm:
             form.add_repeat("members")
         form.fill({f"members[{number}]/{name}": value for name, value in member.items()})
     form.fill({"members_complete": "yes", "home/location_fix": "yes", "home/location": PLACE, "home/photo_front": "front.jpg", "signature": "s0.png"})
+    return form
+
+
+def stocked(opened: Opener) -> OpenForm:
+    """Ten tents go out of the store to a village of the snowstorm."""
+    form = opened("relief_stock")
+    form.fill({
+        "store": "县救灾仓库", "movement": "out", "item": "tent", "unit": "piece", "quantity": "10", "for_event": "yes", "event": SNOW,
+        "to_village": "632223202204", "rule": "loss", "condition": "good", "photo": PHOTO, "signature": "s.png",
+    })  # fmt: skip
+    return form
+
+
+def handed_out(opened: Opener, quantity: str = "2") -> OpenForm:
+    """Tents of a batch of which four are left, to a household."""
+    form = opened("relief_distribution")
+    form.fill({
+        "batch": TENTS, "household": HOUSEHOLD, "for_one_person": "no", "quantity": quantity, "received_by": "self", "related": "no",
+        "location_fix": "yes", "location": PLACE, "photo": PHOTO, "signature": "s.png",
+    })  # fmt: skip
+    return form
+
+
+def reviewed(opened: Opener) -> OpenForm:
+    """A meeting of ten out of twelve, seven of them for the household."""
+    form = opened("community_review")
+    form.fill({
+        "household": HOUSEHOLD, "stage": "review", "meeting/met_on": "2026-01-10", "meeting/place": "村委会", "meeting/called": "12",
+        "meeting/present": "10", "meeting/recorded_by": "甲", "meeting/related": "no", "votes/votes_for": "7", "votes/votes_against": "2",
+        "votes/votes_abstain": "1", "result": "approved", "meeting_photo": PHOTO, "sheet_photo": "sheet.jpg",
+    })  # fmt: skip
+    return form
+
+
+def noticed(opened: Opener) -> OpenForm:
+    """The notice of that household, with one objection."""
+    form = opened("community_review")
+    form.fill({
+        "household": HOUSEHOLD, "stage": "notice", "notice/notice_from": "2026-01-11", "notice/notice_to": "2026-01-18",
+        "notice/location_fix": "yes", "notice/location": PLACE, "notice/notice_photo": PHOTO, "notice/objected": "yes",
+    })  # fmt: skip
+    form.fill({"objections[1]/objector": "李*", "objections[1]/about": "有车", "objections[1]/outcome": "核实为其弟所有"})
     return form

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 VILLAGE = {"township": "632223202000", "division": "632223202204"}
 PLACE = "36.9 100.9 3200 8"
-WUBAO, ORPHAN, HOUSEHOLD, SNOW = (f"{digit * 8}-{digit * 4}-4{digit * 3}-8{digit * 3}-{digit * 12}" for digit in "1234")
+WUBAO, ORPHAN, HOUSEHOLD, SNOW, TENTS = (f"{digit * 8}-{digit * 4}-4{digit * 3}-8{digit * 3}-{digit * 12}" for digit in "12345")
 SYSTEM = "__version,__trunkVersion,__branchId"
 ENTITIES = {
     "persons.csv": "name,label,division,full_name,category,status,self_care,last_visit,guardian,birth_date,risk," + SYSTEM + "\n"
@@ -15,6 +15,8 @@ ENTITIES = {
     "households.csv": "name,label,division,head_name,address,phone,status," + SYSTEM + "\n"
     f"{HOUSEHOLD},王一 塔列村 1 号,632223202204,王一,塔列村 1 号,13900000000,active,5,,\n",
     "disaster_events.csv": "name,label,hazard,event_name,status," + SYSTEM + f"\n{SNOW},11·24 雪灾,snow,11·24 雪灾,open,2,,\n",
+    "relief_batches.csv": "name,label,event,item,unit,quantity,left,division,rule," + SYSTEM + "\n"
+    f"{TENTS},帐篷 10,{SNOW},tent,piece,10,4,632223202204,loss,1,,\n",
 }
 
 

@@ -19,10 +19,24 @@ from server.forms.publish import publish_draft
 from server.model import Entity
 from server.transactions import transaction
 from tests.actors.javarosa import JavaRosa, OpenForm, Refused
-from tests.factories.filled_forms import GOOD_ID, NEW_EVENT, PHOTO, child_birth_date, child_seen, registered, reported, verified, visited
-from tests.factories.phone_media import HOUSEHOLD, ORPHAN, PLACE, SNOW, VILLAGE, WUBAO, phone_media
+from tests.factories.filled_forms import (
+    GOOD_ID,
+    NEW_EVENT,
+    PHOTO,
+    child_birth_date,
+    child_seen,
+    handed_out,
+    noticed,
+    registered,
+    reported,
+    reviewed,
+    stocked,
+    verified,
+    visited,
+)
+from tests.factories.phone_media import HOUSEHOLD, ORPHAN, PLACE, SNOW, TENTS, VILLAGE, WUBAO, phone_media
 
-FORMS = ("household_register", "household_verification", "wubao_visit", "orphan_visit", "disaster_report")
+FORMS = ("household_register", "household_verification", "wubao_visit", "orphan_visit", "disaster_report", "community_review", "relief_distribution", "relief_stock")
 
 
 @pytest.fixture(scope="module")
@@ -370,3 +384,95 @@ def test_the_dead_are_listed_one_by_one(opened):
     with pytest.raises(Refused) as refused:
         form.finalise()
     assert "dead_people" in refused.value.path
+
+
+# -- relief_stock
+
+
+def test_goods_sent_to_a_village_become_a_batch_of_its_list(opened, house):
+    publish_shipped(house, "relief_stock")
+    files = {PHOTO: b"goods", "s.png": b"signed"}
+    assert house.new_phone().send(stocked(opened).finalise(), files).status_code == 201
+    [batch] = house.rows(Entity)
+    assert batch["label"].startswith("帐篷 10 ")
+    assert batch["division"] == "632223202204"
+    assert {name: batch["data"][name] for name in ("event", "item", "unit", "quantity", "rule")} == {
+        "event": SNOW, "item": "tent", "unit": "piece", "quantity": "10", "rule": "loss"}  # fmt: skip
+
+
+def test_what_comes_in_makes_no_batch(opened):
+    form = opened("relief_stock")
+    form.fill({"store": "县救灾仓库", "movement": "in", "item": "cash", "unit": "yuan", "quantity": "100000", "source": "省级调拨",
+               "condition": "good", "photo": PHOTO, "signature": "s.png"})  # fmt: skip
+    assert not form.relevant("event")
+    instance = sent(form)
+    assert entity(instance)["create"] not in {"1", "true"}
+
+
+def test_money_is_counted_in_yuan_and_goods_are_not(opened):
+    form = stocked(opened)
+    assert form.answer("unit", "yuan") == "constraint"
+    assert form.answer("quantity", "0") == "constraint"
+    form.fill({"movement": "count", "quantity": "0"})
+
+
+# -- relief_distribution
+
+
+def test_a_hand_over_shows_what_is_left_and_more_takes_a_reason(opened):
+    form = handed_out(opened)
+    assert form.value("still_there") == "4"
+    assert form.value("receiver_name") == "王一"
+    assert not form.relevant("too_much")
+    instance = sent(form)
+    assert instance.findtext("{*}batch") == TENTS
+    form = handed_out(opened, "5")
+    assert form.relevant("too_much")
+    with pytest.raises(Refused) as refused:
+        form.finalise()
+    assert "too_much_why" in refused.value.path
+    form.fill({"too_much_why": "另有两顶从邻村调来"})
+    assert form.finalise()
+
+
+def test_only_batches_of_the_village_are_offered(opened):
+    form = opened("relief_distribution")
+    assert form.choices("batch") == [TENTS]
+    form.fill({"township": "632223290000", "division": "632223290290"})
+    assert form.choices("batch") == []
+
+
+# -- community_review
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong", "said"),
+    [
+        ("meeting/present", "7", "三分之二"),
+        ("meeting/present", "13", "应到人数"),
+        ("meeting/called", "2", "至少 3 人"),
+        ("meeting/met_on", "2099-01-01", "不能晚于今天"),
+        ("votes/votes_abstain", "2", "实到人数"),
+    ],
+)
+def test_a_meeting_that_cannot_decide_is_refused(opened, question, wrong, said):
+    form = reviewed(opened)
+    assert form.answer(question, wrong) == "constraint"
+    assert said in form.message
+
+
+def test_a_result_against_the_vote_takes_a_reason(opened):
+    form = reviewed(opened)
+    assert form.value("passed") == "yes"
+    assert not form.relevant("result_reason")
+    form.fill({"result": "refused"})
+    assert form.answer("result_reason", "") == "required"
+
+
+def test_a_notice_stands_for_a_week_and_names_nobody(opened):
+    form = noticed(opened)
+    assert form.answer("notice/notice_to", "2026-01-17") == "constraint"
+    assert form.answer("objections[1]/objector", "李四") == "constraint"
+    instance = sent(form)
+    assert instance.find("{*}meeting") is None
+    assert instance.findtext("{*}objections/{*}objector") == "李*"

@@ -18,6 +18,7 @@ from typing import Any
 
 from server import problems
 from server.forms.compile_messages import explain, explain_validation
+from server.forms.sensitive import check_sensitive
 from server.forms.workbook import check_workbook
 
 _PACKAGES = Path(__file__).resolve().parents[2]
@@ -71,6 +72,7 @@ def compile_xlsform(
     if "error" in answer:
         raise problems.form_invalid([explain(answer["error"], answer["rows"])])
     xform = answer["xform"].encode()
+    check_sensitive(xform, answer["rows"])
     warnings = [FormWarning(**explain(warning, answer["rows"])) for warning in answer["warnings"]]
     if validate:
         warnings.extend(_validate(xform, answer["rows"], until))

@@ -183,3 +183,19 @@ def test_a_difference_tells_added_removed_retyped_reworded_and_rules():
     assert "限制条件改变 goats：. >= 0 → . >= 1" in difference
     assert "删除题目 said" in form_difference(xlsform(VISIT), xlsform(VISIT.replace("| | text | said | 说了什么 | Said | |", "")))
     assert form_difference(xlsform(VISIT), xlsform(VISIT)) == "没有变化 / no changes\n"
+
+
+def test_what_is_sensitive_is_said_with_yes_or_no():
+    header = "type | name | label | bind::sensitive"
+    assert compile_xlsform(question("| | text | illness | Illness | yes |", header)).xform
+    error = refusal(question("| | text | illness | Illness | perhaps |", header))
+    assert (error["sheet"], error["row"]) == ("survey", 3)
+    assert "yes 或 no" in error["zh"]
+
+
+@pytest.mark.parametrize("row", ["| | text | illness | Illness | yes | illness |", "| | text | id_number | ID number | | number |"])
+def test_what_is_sensitive_is_not_saved_to_a_list_that_phones_download(row: str):
+    entities = "\n| entities |\n| | list_name | label |\n| | people | ${first} |"
+    error = refusal(question(row + entities, "type | name | label | bind::sensitive | save_to"))
+    assert (error["sheet"], error["row"]) == ("survey", 3)
+    assert "遮盖" in error["zh"]

@@ -85,6 +85,14 @@ def place_of(thing: Any) -> Place:
     return Place(project_id, getattr(thing, "form_pk", None), getattr(thing, "division", None))
 
 
+def division_end(prefix: str) -> str:
+    """The first text past all divisions that begin with `prefix`, in digits alone: collations put other signs before or after them."""
+    if not (prefix.isascii() and prefix.isdigit()):
+        return prefix + "~"
+    # Past all nines there is no number of as many digits; a division has 12 digits at most.
+    return f"{int(prefix) + 1:0{len(prefix)}}" if prefix.strip("9") else "9" * 13
+
+
 def visible(statement: Select[Any], actor: Actor, verb: str, table: Any = Submission) -> Select[Any]:
     """`statement` narrowed to the rows of `table` (project_id, form_pk?, division?) on which `actor` may do `verb`."""
     columns = table.__table__.c if hasattr(table, "__table__") else table.c
@@ -106,5 +114,5 @@ def visible(statement: Select[Any], actor: Actor, verb: str, table: Any = Submis
         statement = statement.where(or_(*places))
     if actor.division and "division" in columns:
         # A range, not LIKE: it uses the index on both databases whatever the collation.
-        statement = statement.where(columns["division"] >= actor.division, columns["division"] < actor.division + "~")
+        statement = statement.where(columns["division"] >= actor.division, columns["division"] < division_end(actor.division))
     return statement

@@ -10,7 +10,7 @@ from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from server.access.actees import actee_of
-from server.access.actor import Actor, Place
+from server.access.actor import Actor, Place, division_end
 from server.model import ActorRow, AuditEntry, EntityList, Form, FormVersion, Project, Submission
 
 LIST_LIMIT = 1000
@@ -71,7 +71,7 @@ def _narrowed(statement: Select[tuple[AuditEntry]], actor: Actor) -> Select[tupl
         return statement
     own = exists().where(
         Submission.project_id == AuditEntry.project_id, Submission.id == AuditEntry.submission_id,
-        Submission.division >= actor.division, Submission.division < actor.division + "~",
+        Submission.division >= actor.division, Submission.division < division_end(actor.division),
     )  # fmt: skip
     return statement.where(own)
 

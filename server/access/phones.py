@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from server import problems
-from server.access.actor import Actor, Grant, Place
+from server.access.actor import Actor, Grant, Place, division_end
 from server.access.audit import record_audit
 from server.access.secrets import Secrets, new_password, new_token
 from server.model import ActorRow, Assignment, Phone, Project, PublicLink, Submission
@@ -126,7 +126,7 @@ def list_phone_rows(
     if phone_id is not None:
         statement = statement.where(Phone.actor_id == phone_id)
     if actor.division:
-        statement = statement.where(ActorRow.division >= actor.division, ActorRow.division < actor.division + "~")
+        statement = statement.where(ActorRow.division >= actor.division, ActorRow.division < division_end(actor.division))
     return [(_access(row, phone, secrets), row, made_by) for row, phone, made_by in session.execute(statement)]
 
 

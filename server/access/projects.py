@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server import problems
-from server.access.actor import Actor, Place
+from server.access.actor import Actor, Place, division_end
 from server.access.audit import record_audit
 from server.model import ActorRow, Entity, EntityList, Form, Phone, Project, Submission
 
@@ -91,7 +91,7 @@ def count_project(session: Session, actor: Actor, project_id: int) -> ProjectCou
         Submission.project_id == project_id, Submission.is_draft.is_(False), Submission.deleted_at.is_(None)
     )
     if actor.division:
-        received = received.where(Submission.division >= actor.division, Submission.division < actor.division + "~")
+        received = received.where(Submission.division >= actor.division, Submission.division < division_end(actor.division))
     phones = select(func.count()).select_from(Phone).join(ActorRow, ActorRow.id == Phone.actor_id)
     lists = select(func.count()).select_from(EntityList).where(EntityList.project_id == project_id, EntityList.deleted_at.is_(None))
     entities = select(func.max(Entity.created_at)).where(Entity.project_id == project_id, Entity.deleted_at.is_(None))

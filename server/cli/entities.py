@@ -15,10 +15,11 @@ from server.cli.group import minqing, open_data
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
 
     from server.entities.imports.mapping import ImportSettings
     from server.entities.imports.reading import ReadFile
-    from server.model import EntityImport
+    from server.model import EntityImport, EntityList
     from server.storage import Storage
 
 _SHOWN_ERRORS = 50
@@ -49,17 +50,16 @@ def entities_import(
     from server.access.actor import system_actor
     from server.entities.imports import records
     from server.entities.imports.reading import read_register
-    from server.entities.lists import get_list
     from server.storage import open_storage
     from server.transactions import transaction
 
     with open_data() as (settings, engine):
         storage, actor = open_storage(settings.blob_storage, settings.s3_endpoint, engine), system_actor("command line")
         with transaction(engine) as session:
-            get_list(session, actor, project, list_name, verb=records.VERB)
+            _list_named(session, project, list_name)
         read = read_register(storage, file, file.name, sheet=sheet)
         with transaction(engine, write=True) as session:
-            made = records.create_import(session, actor, get_list(session, actor, project, list_name, verb=records.VERB), read)
+            made = records.create_import(session, actor, _list_named(session, project, list_name), read)
             records.set_up(session, actor, made, _settings(read, made, maps, label, key))
         _follow(engine, storage, made, "检查 checking", read.count, until="checked")
         found = _now(engine, made.id)
@@ -72,6 +72,21 @@ def entities_import(
     _tell(found, as_json=as_json)
     if refused:
         raise SystemExit(1)
+
+
+def _list_named(session: Session, project_id: int, name: str) -> EntityList:
+    """Raises: click's own, with the name."""
+    from server.access.actor import system_actor
+    from server.entities.imports import records
+    from server.entities.lists import get_list
+    from server.problems import Problem
+
+    try:
+        return get_list(session, system_actor("command line"), project_id, name, verb=records.VERB)
+    except Problem as problem:
+        if problem.status != 404:
+            raise
+        raise click.ClickException(f"项目 {project_id} 中没有登记表 {name}。/ No entity list {name} in project {project_id}.") from None
 
 
 def _settings(read: ReadFile, made: EntityImport, maps: tuple[str, ...], label: str | None, key: str | None) -> ImportSettings:
@@ -167,12 +182,11 @@ def entities_imports(list_name: str, project: int, as_json: bool) -> None:
     from server.access.actor import system_actor
     from server.entities.imports import records
     from server.entities.imports.telling import listed_shape
-    from server.entities.lists import get_list
     from server.transactions import transaction
 
     actor = system_actor("command line")
     with open_data() as (_data, engine), transaction(engine) as session:
-        rows = records.list_imports(session, actor, get_list(session, actor, project, list_name, verb=records.VERB))
+        rows = records.list_imports(session, actor, _list_named(session, project, list_name))
     if as_json:
         click.echo(json.dumps([listed_shape(row) for row in rows], ensure_ascii=False, indent=1))
         return

@@ -4,8 +4,9 @@ What does not depend on the order of arrival: a branch's versions stand in the o
 which updates are in conflict, soft or hard (merge.py: judged by what each phone had seen, not by what came first); every value that
 no two phones set differently without having seen one another. What does: the numbers of versions, which are the server's order of
 applying by definition; so of values that are in hard conflict the one applied last stands until staff settle it, as ODK Central has
-it; whether a branch waited longer than the days after which it is forced; and that an update without a branch, which is sent by a
-phone that says it is online, finds the entity there.
+it; whether a branch waited longer than the days after which it is forced; that an update without a branch, which is sent by a phone
+that says it is online, finds the entity there; whether a conflict with what an edit took back was seen before the edit came; and that
+an edit takes the place of a change that waits, so that who repeats the change later in its branch is taken at his word.
 
 What cannot be applied is in the audit log (`entity.error`) and in the submission version's `entity_errors`; it never refuses the
 submission. A submission's changes are applied all or none, as ODK Central does it; what must wait for an earlier offline update
@@ -30,6 +31,7 @@ from server.entities.merge import Merge, merge_late_create, merge_update
 from server.entities.occasions import APPROVAL, CREATED, EDITED, RELEASED, EntityChange, Occasion, origin_of, record_applied
 from server.entities.records import Content, add_version, find_entity, find_version, insert_entity, lock_entities
 from server.entities.scope import bound_actor, division_of, is_scoped
+from server.entities.seen import require_seen
 from server.entities.sent import OfflinePlace, normal_uuid, read_place
 from server.model import Entity, EntityList, EntityVersion, PurgedEntity, SubmissionVersion
 from server.problems import Problem
@@ -66,6 +68,9 @@ def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange],
     try:
         with session.begin_nested():
             _lock(session, occasion, changes, earlier)
+            if earlier:
+                # Whoever had the lock before may have applied what waited.
+                earlier = find_earlier(session, occasion.project_id, occasion.submission_id)
             _apply_each(session, occasion, correct_earlier(session, occasion, changes, earlier) if earlier else changes, applied)
             if earlier and earlier.held:
                 keep_waiting_since(session, occasion, earlier)
@@ -205,17 +210,9 @@ def _update(session: Session, occasion: Occasion, entity_list: EntityList, chang
     base = base or find_version(session, entity, version=entity.version)
     if base is None:
         raise problems.entity_not_found(change.uuid, entity_list.name)
-    _require_seen(session, occasion, entity_list, entity, base)
+    require_seen(session, bound_actor(session, occasion.acting, entity_list), entity, base, place, entity_list.name)
     merge = merge_update(session, entity, base, change.data, label, place)
     return _add(session, occasion, entity_list, entity, change, label, place, merge, base.version)
-
-
-def _require_seen(session: Session, occasion: Occasion, entity_list: EntityList, entity: Entity, base: EntityVersion) -> None:
-    """A phone changes what was in its division when it saw it, also once it has been handed over. Raises: entity_not_found."""
-    actor = bound_actor(session, occasion.acting, entity_list)
-    seen = {division_of(base.data) or entity.division, entity.division}
-    if actor.kind == "phone" and actor.division and not any(division.startswith(actor.division) for division in seen):
-        raise problems.entity_not_found(entity.uuid, entity_list.name)
 
 
 def find_base(session: Session, entity: Entity, place: OfflinePlace) -> EntityVersion | None:
@@ -229,8 +226,10 @@ def _add(
     session: Session, occasion: Occasion, entity_list: EntityList, entity: Entity, change: EntityChange, label: str | None, place: OfflinePlace,
     merge: Merge, base_version: int,
 ) -> Entity:  # fmt: skip
+    received = change.data if label is None else {**change.data, "label": label}
+    said = {name: value for name, value in received.items() if name not in merge.corrected}
     content = Content(
-        label=label or entity.label, data={**entity.data, **change.data}, received=change.data if label is None else {**change.data, "label": label},
+        label=said.pop("label", entity.label), data={**entity.data, **said}, received=received,
         base_version=base_version, branch_id=place.branch_id, trunk_version=place.trunk_version,
         branch_base_version=place.base_version if place.branch_id is not None else None,
         conflict=merge.conflict if merge.is_conflict else None, conflicting=merge.conflicting, is_late_create=merge.is_late_create,

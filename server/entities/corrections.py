@@ -2,8 +2,8 @@
 
 The edit is compared with what the submission said before, not with what the entity holds: what differs makes one more version, which
 names the one that it supersedes. A value that another change has set otherwise since stands, and the new version is in hard conflict
-for staff to settle. If an edit says nothing any more of a property, or of the whole entity, what the submission had said is taken back
-to what was there before it; an entity that the submission had made goes into the trash, where it can be restored for 30 days, unless
+for staff to settle; a form that was filled in since and repeats what it was shown sets nothing otherwise. If an edit says nothing any more of a property, or of the whole entity, what the submission had said is taken back
+to what its phone was shown; an entity that the submission had made goes into the trash, where it can be restored for 30 days, unless
 somebody has changed it since: then it stays, in conflict. An entity that only the edit names is made or changed as if the submission
 had come with it. A change that waits is replaced by the edit's and has waited as long. Of an entity in the trash, an edit changes
 nothing and staff are told. Entities of a list that waits for approval are corrected once the edit is approved.
@@ -23,9 +23,9 @@ from server import problems
 from server.changes import record_change
 from server.entities.absences import begin_absence
 from server.entities.lists import find_list
-from server.entities.merge import has_seen
 from server.entities.occasions import APPROVAL, EntityChange, Occasion, origin_of, record_applied
 from server.entities.records import HARD, Content, add_version, record_entity_audit
+from server.entities.seen import has_seen, shown_to
 from server.entities.sent import normal_uuid
 from server.model import Entity, EntityHeld, EntityList, EntityVersion
 
@@ -105,14 +105,14 @@ def _correct(session: Session, occasion: Occasion, made: Made, changes: Sequence
     if not changes and first.version == 1:
         _take_back_creation(session, occasion, made, own[-1], [one for one in others if one.version > first.version])
         return
-    prior = next((one for one in versions if one.version == first.version - 1), None)
-    difference = _difference(_said(own), _says(changes), {**prior.data, "label": prior.label} if prior else {}, entity)
+    before = shown_to(versions, base=first.base_version or first.version - 1, branch_id=first.branch_id, trunk=first.trunk_version)
+    difference = _difference(_said(own), _says(changes), before if first.version > 1 else {}, entity)
     if not difference:
         return
     if entity.deleted_at is not None:
         raise problems.entity_deleted(entity.uuid)
-    later = _set_otherwise(difference, [one for one in others if one.version > first.version])
-    unseen = _set_otherwise(difference, [one for one in others if one.version < first.version and not has_seen(first, one)])
+    later = _set_otherwise(difference, [_change_of(one, first, versions) for one in others if one.version > first.version])
+    unseen = _set_otherwise(difference, [one.received for one in others if one.version < first.version and not has_seen(first, one)])
     _supersede(session, occasion, made, own[-1], difference, later=later, conflicting=later | unseen)
 
 
@@ -144,8 +144,16 @@ def _difference(said: Mapping[str, Any], says: Mapping[str, Any], prior: Mapping
     return difference
 
 
-def _set_otherwise(difference: Mapping[str, Any], versions: Sequence[EntityVersion]) -> set[str]:
-    return {name for name, value in difference.items() for one in versions if name in one.received and one.received[name] != value}
+def _change_of(version: EntityVersion, first: EntityVersion, versions: Sequence[EntityVersion]) -> Mapping[str, Any]:
+    """What `version` says; of who had seen what is corrected, not what he was shown and left alone (as merge.py has it of who comes later)."""
+    if not has_seen(version, first):
+        return version.received
+    shown = shown_to(versions, base=version.base_version or 0, branch_id=version.branch_id, trunk=version.trunk_version)
+    return {name: value for name, value in version.received.items() if shown.get(name) != value}
+
+
+def _set_otherwise(difference: Mapping[str, Any], received: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {name for name, value in difference.items() for one in received if name in one and one[name] != value}
 
 
 def _supersede(

@@ -216,7 +216,8 @@ def remove_property(session: Session, actor: Actor, entity_list: EntityList, nam
 
 def list_properties(session: Session, entity_list: EntityList) -> list[str]:
     """Property names in the order they were declared."""
-    return [row.name for row in properties_of(session, entity_list)]
+    known: Any = EntityProperty.__table__.c
+    return list(session.scalars(select(known.name).where(known.list_id == entity_list.id).order_by(known.id).limit(LIST_LIMIT)))
 
 
 def properties_of(session: Session, entity_list: EntityList) -> Sequence[EntityProperty]:

@@ -58,6 +58,12 @@ def new_stamp() -> int:
     return int.from_bytes(os.urandom(5))
 
 
+def new_stamps(count: int) -> list[int]:
+    """So many of them."""
+    random = os.urandom(5 * count)
+    return [int.from_bytes(random[at : at + 5]) for at in range(0, len(random), 5)]
+
+
 def version_key(entity_id: int, version: int) -> int:
     """The number by which the audit log's details name a version (`entityDefId`): it grows with the version."""
     return entity_id + version
@@ -67,9 +73,11 @@ def lock_entities(session: Session, entity_list_ids_and_uuids: Iterable[tuple[in
     """Nobody else creates or changes these entities before the commit, whether they exist or not; always taken in one order."""
     if session.get_bind().dialect.name != "postgresql":
         return  # SQLite has one writer
-    for list_id, uuid in sorted(set(entity_list_ids_and_uuids)):
-        key = (int(uuid.replace("-", "")[:15], 16) ^ (list_id << 40)) & 0x7FFFFFFFFFFFFFFF
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    wanted = sorted(set(entity_list_ids_and_uuids))
+    keys = [(int(uuid.replace("-", "")[:15], 16) ^ (list_id << 40)) & 0x7FFFFFFFFFFFFFFF for list_id, uuid in wanted]
+    if keys:
+        # One by one, in the order of the array.
+        session.execute(text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"), {"keys": keys})
 
 
 def find_entity(session: Session, entity_list: EntityList, uuid: str) -> Entity | None:

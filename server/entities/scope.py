@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, false, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from server.access.actor import Actor, Place, visible
+from server.access.actor import Actor, Place, division_end, visible
 from server.model import ActorRow, Entity, EntityList, EntityProperty, Form, FormAttachment
 
 _E: Any = Entity.__table__.c
@@ -16,8 +16,8 @@ _E: Any = Entity.__table__.c
 
 def is_scoped(session: Session, entity_list: EntityList) -> bool:
     """Whether the list's entities belong to divisions: it has a property `division`. Others (disasters) are the whole county's."""
-    named = select(EntityProperty.id).where(EntityProperty.list_id == entity_list.id, EntityProperty.name == "division")
-    return session.scalar(named) is not None
+    known: Any = EntityProperty.__table__.c
+    return session.scalar(select(known.id).where(known.list_id == entity_list.id, known.name == "division")) is not None
 
 
 def bound_actor(session: Session, actor: Actor, entity_list: EntityList) -> Actor:
@@ -55,7 +55,7 @@ def within_division(session: Session, statement: Select[Any], actor: Actor, enti
     """`statement` narrowed to the actor's division, where the list's entities belong to divisions."""
     division = bound_actor(session, actor, entity_list).division
     # A range, not LIKE: it uses the index on both databases whatever the collation.
-    return statement.where(_E.division >= division, _E.division < division + "~") if division else statement
+    return statement.where(_E.division >= division, _E.division < division_end(division)) if division else statement
 
 
 def access_condition(session: Session, actor: Actor, entity_list: EntityList) -> ColumnElement[bool] | None:

@@ -13,6 +13,7 @@ from server import problems
 _UUID4 = re.compile(r"(?:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+", re.ASCII)
 _KEYS = ["label", "uuid", "data"]
+_KNOWN = set(_KEYS)
 _MOST_VERSION = 2**31 - 1
 
 
@@ -42,9 +43,10 @@ class SentEntity:
 
 def read_sent(body: Any, properties: Collection[str], *, is_update: bool = False) -> SentEntity:
     """An entity's JSON. Raises: unexpected_attributes, missing_parameter, invalid_data_type, unexpected_value, invalid_entity."""
-    keys = _keys_of(body)
-    if any(key not in _KEYS for key in keys):
-        raise problems.unexpected_attributes(_KEYS, keys[:50])
+    if body.__class__ is not dict or not body.keys() <= _KNOWN:
+        keys = _keys_of(body)
+        if any(key not in _KEYS for key in keys):
+            raise problems.unexpected_attributes(_KEYS, keys[:50])
     sent: dict[str, Any] = body if isinstance(body, dict) else {}
     uuid = ""
     if not is_update:

@@ -24,6 +24,7 @@ from server.entities.records import (
     insert_entity,
     link_audits,
     lock_entities,
+    new_stamp,
     record_entity_audit,
     version_details,
 )
@@ -174,7 +175,8 @@ def restore_entity(session: Session, actor: Actor, entity_list: EntityList, uuid
     """The entity is back. Raises: not_found, insufficient_rights."""
     lock_entities(session, [(entity_list.id, normal_uuid(uuid))])
     entity = get_entity(session, actor, entity_list, uuid, verb="entity.restore", is_deleted=True)
-    entity.deleted_at, entity.updated_at = None, datetime.now(UTC)
+    # A phone may have downloaded the list meanwhile under the hash that it had before: it must not look the same.
+    entity.deleted_at, entity.updated_at, entity.stamp = None, datetime.now(UTC), new_stamp()
     session.flush()
     end_absence(session, entity.project_id, [entity.id], entity.updated_at)
     record_entity_audit(session, actor, "entity.restore", entity_list, entity, entity={"uuid": entity.uuid})
@@ -207,7 +209,7 @@ def _set_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any,
         return 0
     table: Any = Entity.__table__
     for row in done:
-        values = {"deleted_at": now} if deletes else {"deleted_at": None, "updated_at": now}
+        values = {"deleted_at": now} if deletes else {"deleted_at": None, "updated_at": now, "stamp": new_stamp()}
         session.connection().execute(update(table).where(table.c.project_id == row.project_id, table.c.id == row.id).values(values))
     (begin_absence if deletes else end_absence)(session, entity_list.project_id, [row.id for row in done], now)
     action = f"entity{'.bulk' if len(done) > 1 else ''}.{'delete' if deletes else 'restore'}"

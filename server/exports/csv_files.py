@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, and_, func, or_, select
+from sqlalchemy import Engine, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor, visible
 from server.access.audit import record_audit
 from server.exports.client_audits import HEADER, read_events
-from server.exports.csv_tables import ROOT_TAIL, CsvLines, Layout, RepeatTable, add_rows, lay_out
+from server.exports.csv_tables import ROOT_TAIL, CsvLines, Layout, RepeatTable, add_lines, add_rows, lay_out
 from server.exports.decrypt import Decryptor, open_decryptor
 from server.exports.encrypted_rows import EncryptedRows
 from server.exports.file_names import safe_name
@@ -22,6 +22,8 @@ from server.exports.rows import Row, Selection, attachment_counts, read_rows, se
 from server.exports.sources import Source, open_source, with_former_fields
 from server.exports.tables import Path
 from server.exports.zip_stream import Spooled, ZipStream
+from server.forms.definitions import form_definition
+from server.forms.fields import FormDefinition
 from server.model import Attachment, FormVersion, Submission, SubmissionVersion
 from server.storage import Storage
 from server.transactions import transaction
@@ -141,6 +143,7 @@ class _Writing:
         self._session, self._export, self._storage = session, export, storage
         self._source, self._selection, self._options = export.source, export.selection, export.options
         self._versions = version_names(session, export.source)
+        self._logs = any(_logs(form_definition(session, version_id)) for version_id in self._versions)
         self._encrypted = EncryptedRows(session, export.source, storage, export.decryptor)
         choices = self._choices() if export.options.split_selects else {}
         self.layout: Layout = lay_out(export.source, group_paths=export.options.group_paths, choices=choices)
@@ -156,6 +159,8 @@ class _Writing:
         header = bom + lines.encode([["SubmissionDate", *layout.root.header, *ROOT_TAIL]])
         blank = [0 if "/" in title else None for title in layout.root.header]
         read, cells, inner = layout.reader.read, layout.root.cells, layout.inner if with_repeats else []
+        # Cells that a spreadsheet would run are changed one by one, in rows of cells.
+        add = add_rows if self._options.for_spreadsheets else add_lines
         for chunk in read_rows(self._session, self._source, self._selection, as_text=True):
             rows = []
             for row in chunk:
@@ -166,13 +171,15 @@ class _Writing:
                 typed = read(answers)
                 rows.append([row.received_at, *cells(typed), *self._tail(row, status)])
                 if inner:
-                    add_rows(typed, row.instance_id, inner)
+                    add(typed, row.instance_id, inner)
             yield header + lines.encode(rows)
             header = b""
             for table in tables:
                 if table.rows:
                     self.spools[table.path].write(lines.encode(table.rows))
                     table.rows.clear()
+                elif table.waiting.rows:
+                    self.spools[table.path].write(lines.encode_waiting(table))
         if header:
             yield header
 
@@ -208,6 +215,8 @@ class _Writing:
 
     def merged_audits(self, archive: ZipStream) -> Iterator[bytes]:
         """`Form - audit.csv`, if any phone logged anything."""
+        if not self._logs:
+            return
         rows = self._files(is_audit=True)
         first = next(rows, None)
         if first is not None:
@@ -226,7 +235,10 @@ class _Writing:
                 yield lines.encode([row.instance_id, *event] for event in read_events(content))
 
     def _files(self, *, is_audit: bool) -> Iterator[Any]:
-        """Files that are here, of the selected submissions' current versions, in the order the versions came."""
+        """Files that are here, of the selected submissions' current versions, in the order the versions came.
+
+        Which of them phones logged is asked only of forms that let them: it looks into every submission's answers.
+        """
         dialect = self._session.get_bind().dialect.name
         audit = or_(
             and_(_V.c.is_encrypted.is_(False), func.coalesce(text_answer(dialect, ("meta", "audit")), "") == _F.c.name),
@@ -237,7 +249,7 @@ class _Writing:
             .select_from(_S.join(_V, and_(_V.c.project_id == _S.c.project_id, _V.c.id == _S.c.current_version_id))
                          .join(_F, and_(_F.c.project_id == _V.c.project_id, _F.c.version_id == _V.c.id)))
             .where(_S.c.project_id == self._source.form.project_id, _S.c.form_pk == self._source.form.id, _S.c.is_draft.is_(self._source.is_draft),
-                   _S.c.deleted_at.is_(None), _F.c.blob_sha256.is_not(None), audit if is_audit else ~audit)
+                   _S.c.deleted_at.is_(None), _F.c.blob_sha256.is_not(None), audit if is_audit else ~audit if self._logs else true())
             .order_by(_V.c.received_at, _V.c.id, _F.c.name)
         )  # fmt: skip
         if self._selection.condition is not None:
@@ -248,6 +260,10 @@ class _Writing:
             yield from result
         finally:
             result.close()
+
+
+def _logs(definition: FormDefinition) -> bool:
+    return any(asked.path == ("meta", "audit") for asked in definition.fields)
 
 
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.exports.sources import Source
 from server.exports.tables import Group, Path, repeats_in_order, table_tree
@@ -23,6 +24,8 @@ ROOT_TAIL = (
 )  # fmt: skip
 _POINT = ("Latitude", "Longitude", "Altitude", "Accuracy")
 _NO_POINT = (None, None, None, None)
+_NUMBERS = [f"{number}]\n" for number in range(1, 1001)]
+_QUOTED = re.compile(r'[",\r\n]').search
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,14 @@ class RepeatTable:
     path: Path
     inner: list[RepeatTable] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
+    waiting: WaitingLines = field(default_factory=lambda: WaitingLines([], []))
+
+
+class WaitingLines(NamedTuple):
+    """A repeat's rows whose lines are still to be written: the rows as they were read, and the end of each one's line."""
+
+    rows: list[Any]
+    ends: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,30 @@ def add_rows(row: Any, key: str, tables: list[RepeatTable]) -> None:
         if inner:
             for number, one in enumerate(found, 1):
                 add_rows(one, f"{path}{number}]", inner)
+
+
+def add_lines(row: Any, key: str, tables: list[RepeatTable]) -> None:
+    """The same rows as add_rows, in their tables' `waiting`: no row gets a list of its own, which halves an archive's time."""
+    for table in tables:
+        found = table.rows_of(row)
+        if not found:
+            continue
+        rows, ends = table.waiting
+        rows += found
+        path, count = f"{key}/{table.key}[", len(found)
+        numbers = _NUMBERS[:count] if count <= len(_NUMBERS) else [f"{number}]\n" for number in range(1, count + 1)]
+        if _QUOTED(key):
+            ends += [f",{_quoted(key)},{_quoted(path + number[:-1])}\n" for number in numbers]
+        else:
+            start = f",{key},{path}"
+            ends += [start + number for number in numbers]
+        if table.inner:
+            for number, one in enumerate(found, 1):
+                add_lines(one, f"{path}{number}]", table.inner)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _columns(group: Group, typed: RowType, source: Source, *, group_paths: bool, choices: Choices) -> Columns:
@@ -184,6 +219,23 @@ class CsvLines:
         self._lines.clear()
         self._writer.writerows(([_harmless(cell) for cell in row] for row in rows) if self._for_spreadsheets else rows)
         return "".join(self._lines).encode("utf-8", "replace")
+
+    def encode_waiting(self, table: RepeatTable) -> bytes:
+        """The table's waiting rows as UTF-8; none waits any more."""
+        rows, ends = table.waiting
+        self._lines.clear()
+        self._writer.writerows(map(table.columns.cells, rows))
+        if len(table.columns.header) > 1:
+            made = [line[:-1] for line in self._lines]
+        else:
+            # A line of one empty cell is written as "" and one of no cells as nothing: with keys behind it, it is neither.
+            made = ["" if line == '""\n' else line[:-1] for line in self._lines]
+            ends = ends if table.columns.header else [end[1:] for end in ends]
+        both: list[str] = [""] * (2 * len(ends))
+        both[::2], both[1::2] = made, ends
+        rows.clear()
+        table.waiting.ends.clear()
+        return "".join(both).encode("utf-8", "replace")
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Select, Text, and_, exists, func, literal,
 from sqlalchemy.orm import Session
 
 from server import problems
-from server.access.actor import Actor, Place
+from server.access.actor import Actor, Place, division_end
 from server.entities.lists import list_properties
 from server.entities.scope import within
 from server.exports import json_paths
+from server.exports.entity_past import Past, past_of
 from server.exports.filter_sql import DELETED_AT, MOST_SEARCH, SqlWriter, Typed
 from server.exports.filter_syntax import parse_filter, properties_of
 from server.model import ActorRow, Entity, EntityList
@@ -27,7 +28,7 @@ _MOST_TERMS = 10
 
 
 class EntityRecord(NamedTuple):
-    """An entity as it is now, with its creator's name."""
+    """An entity as it is now, or was at an earlier time, with its creator's name."""
 
     id: int
     uuid: str
@@ -50,7 +51,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EntitySelection:
-    """Which of a list's entities, in which order. `says_deleted`: the condition itself settles whether deleted ones are among them."""
+    """Which of a list's entities, in which order. `says_deleted`: the condition itself settles whether deleted ones are among them.
+    `past`: as they were then.
+    """
 
     actor: Actor
     entity_list: EntityList
@@ -61,13 +64,15 @@ class EntitySelection:
     limit: int | None = None
     offset: int = 0
     after: str | None = None
+    past: Past | None = None
 
 
 class EntityWriter(SqlWriter):
-    """Conditions on entities: their system properties alone, as in ODK Central."""
+    """Conditions on entities: their system properties alone, as in ODK Central. `texts`: the columns whose label and data are searched."""
 
-    def __init__(self, dialect: str) -> None:
+    def __init__(self, dialect: str, texts: Any = _E.c) -> None:
         super().__init__(dialect, {})
+        self._texts = texts
         self._known = {
             "__id": Typed(_E.c.uuid, "text"), "__system/createdAt": Typed(_E.c.created_at, "stored"),
             "__system/updatedAt": Typed(_E.c.updated_at, "stored"), DELETED_AT: Typed(_E.c.deleted_at, "stored"),
@@ -92,11 +97,11 @@ class EntityWriter(SqlWriter):
 
     def _occurs(self, word: str) -> ColumnElement[bool]:
         wanted = func.lower(literal(word, type_=Text))
-        in_label = json_paths.contains_text(self._dialect, func.lower(_E.c.label), wanted)
+        in_label = json_paths.contains_text(self._dialect, func.lower(self._texts.label), wanted)
         if self._dialect == "postgresql":
-            pairs = func.jsonb_each_text(_E.c.data).table_valued("key", "value")
+            pairs = func.jsonb_each_text(self._texts.data).table_valued("key", "value")
         else:
-            pairs = func.json_each(type_coerce(_E.c.data, Text)).table_valued("key", "value")
+            pairs = func.json_each(type_coerce(self._texts.data, Text)).table_valued("key", "value")
         in_value = json_paths.contains_text(self._dialect, func.lower(pairs.c.value), wanted)
         return or_(in_label, exists(select(1).select_from(pairs).where(in_value)))
 
@@ -113,11 +118,15 @@ def _search_words(text: str) -> list[str]:
 
 def select_entities(
     session: Session, actor: Actor, entity_list: EntityList, *, filter_text: str | None = None, search: str | None = None,
-    order_text: str | None = None, limit: int | None = None,
+    order_text: str | None = None, limit: int | None = None, as_of: datetime | None = None,
 ) -> EntitySelection:  # fmt: skip
-    """The entities that the actor may see and the options name. Raises: insufficient_rights, those of filter, order and search."""
+    """The entities that the actor may see and the options name. Raises: insufficient_rights, not_in_the_past, those of filter, order and search."""
     actor.require("entity.list", Place(entity_list.project_id))
-    writer = EntityWriter(session.get_bind().dialect.name)
+    dialect = session.get_bind().dialect.name
+    past = past_of(dialect, as_of) if as_of is not None else None
+    if past is not None and (filter_text or order_text):
+        raise problems.not_in_the_past()
+    writer = EntityWriter(dialect, past.version.c if past is not None else _E.c)
     conditions, says_deleted = [], False
     if filter_text:
         node = parse_filter(filter_text)
@@ -127,28 +136,40 @@ def select_entities(
         conditions.append(writer.search(search))
     return EntitySelection(
         actor, entity_list, tuple(list_properties(session, entity_list)), and_(*conditions) if conditions else None, says_deleted,
-        writer.ordering(order_text) if order_text else (), limit,
+        writer.ordering(order_text) if order_text else (), limit, past=past,
     )  # fmt: skip
 
 
 def narrowed_to(selection: EntitySelection, *, division: str | None = None, in_conflict: bool = False) -> EntitySelection:
-    """Those of a division and what lies in it; those whose conflict staff have yet to settle."""
+    """Those of a division and what lies in it; those whose conflict staff have yet to settle. Raises: not_in_the_past."""
     conditions = [] if selection.condition is None else [selection.condition]
-    if division:
-        conditions.append(and_(_E.c.division >= division, _E.c.division < division + "~"))
+    if division and selection.past is not None:
+        conditions.append(selection.past.lies_in(division))
+    elif division:
+        conditions.append(and_(_E.c.division >= division, _E.c.division < division_end(division)))
     if in_conflict:
+        _require_present(selection)
         conditions.append(_E.c.conflict.is_not(None))
     return replace(selection, condition=and_(*conditions) if conditions else None)
 
 
 def only_deleted(selection: EntitySelection) -> EntitySelection:
-    """Those in the trash instead."""
+    """Those in the trash instead. Raises: not_in_the_past."""
+    _require_present(selection)
     return replace(selection, condition=_E.c.deleted_at.is_not(None), says_deleted=True)
+
+
+def _require_present(selection: EntitySelection) -> None:
+    if selection.past is not None:
+        raise problems.not_in_the_past()
 
 
 def _narrowed(session: Session, selection: EntitySelection, statement: Select[Any]) -> Select[Any]:
     statement = statement.where(_E.c.list_id == selection.entity_list.id)
-    if not selection.says_deleted:
+    past = selection.past
+    if past is not None:
+        statement = statement.where(past.condition(), past.scope(session, selection.actor, selection.entity_list))
+    elif not selection.says_deleted:
         statement = statement.where(_E.c.deleted_at.is_(None))
     if selection.condition is not None:
         statement = statement.where(selection.condition)
@@ -157,21 +178,13 @@ def _narrowed(session: Session, selection: EntitySelection, statement: Select[An
 
 def count_entities(session: Session, selection: EntitySelection) -> int:
     """How many there are, whatever the page."""
-    return session.scalar(_narrowed(session, selection, select(func.count()).select_from(_E))) or 0
+    source = _E if selection.past is None else selection.past.source()
+    return session.scalar(_narrowed(session, selection, select(func.count()).select_from(source))) or 0
 
 
 def read_entities(session: Session, selection: EntitySelection) -> Iterator[list[EntityRecord]]:
     """The page in chunks, newest first unless ordered otherwise; its limit plus one row, where there is a next page."""
-    statement = _narrowed(session, selection, select(*_COLUMNS).select_from(_E.outerjoin(_A, _A.c.id == _E.c.creator_id)))
-    if selection.after is not None:
-        last = select(_E.c.id).where(_E.c.list_id == selection.entity_list.id, _E.c.uuid == selection.after).scalar_subquery()
-        statement = statement.where(_E.c.id < last)
-    statement = statement.order_by(*(selection.order or (_E.c.id.desc(),)))
-    if selection.limit is not None:
-        statement = statement.limit(selection.limit + 1)
-    if selection.offset:
-        statement = statement.offset(selection.offset)
-    result = session.connection().execute(statement, execution_options={"yield_per": _ROWS_PER_CHUNK})
+    result = session.connection().execute(entities_statement(session, selection), execution_options={"yield_per": _ROWS_PER_CHUNK})
     try:
         for chunk in result.partitions():
             yield [EntityRecord(*row) for row in chunk]
@@ -179,9 +192,28 @@ def read_entities(session: Session, selection: EntitySelection) -> Iterator[list
         result.close()
 
 
+def entities_statement(session: Session, selection: EntitySelection) -> Select[Any]:
+    """What `read_entities` asks the database, in the order of EntityRecord."""
+    past = selection.past
+    source, columns = (_E, _COLUMNS) if past is None else (past.source(), past.columns(_A))
+    statement = _narrowed(session, selection, select(*columns).select_from(source.outerjoin(_A, _A.c.id == _E.c.creator_id)))
+    if selection.after is not None:
+        last = select(_E.c.id).where(_E.c.list_id == selection.entity_list.id, _E.c.uuid == selection.after).scalar_subquery()
+        statement = statement.where(_E.c.id < last)
+    statement = statement.order_by(*(selection.order or (_E.c.id.desc(),)))
+    if selection.limit is not None:
+        statement = statement.limit(selection.limit + 1)
+    return statement.offset(selection.offset) if selection.offset else statement
+
+
 def entities_etag(session: Session, selection: EntitySelection, *also: object) -> str:
     """32 hex digits that change with any entity of the list that the actor may see, its properties, its creators' names apart."""
-    plain = replace(selection, condition=None, says_deleted=False)
-    count, total = session.execute(_narrowed(session, plain, select(func.count(), func.sum(_E.c.stamp)).select_from(_E))).one()
+    # Of the past, those too that are in the trash now.
+    past = selection.past
+    plain = replace(selection, condition=None, says_deleted=past is not None, past=None)
+    columns = (func.count(), func.sum(_E.c.stamp), func.count(_E.c.deleted_at))
+    count, total, deleted = session.execute(_narrowed(session, plain, select(*columns).select_from(_E))).one()
     parts = [selection.entity_list.id, selection.properties, count, int(total or 0), *also]
+    if past is not None:
+        parts += [deleted, past.at.isoformat()]
     return hashlib.md5(repr(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

@@ -13,8 +13,11 @@ from sqlalchemy import Engine
 from server import problems
 from server.exports.csv_files import CsvExport
 from server.exports.csv_tables import Columns, RepeatTable, add_rows, lay_out
+from server.exports.encrypted_rows import EncryptedRows
 from server.exports.geojson import coordinates_of
+from server.exports.odata_values import as_number
 from server.exports.rows import read_rows
+from server.storage import Storage
 from server.transactions import transaction
 
 _TYPES = {"geopoint": "Point", "geotrace": "LineString", "geoshape": "Polygon"}
@@ -57,23 +60,23 @@ class _Layer:
 
 def _column(np: Any, values: list[Any], kind: str) -> Any:
     if kind in {"int", "decimal"}:
-        return np.array([float("nan") if not isinstance(value, int | float) else float(value) for value in values], dtype="float64")
+        return np.array([float("nan") if (number := as_number(value)) is None else number for value in values], dtype="float64")
     made = np.empty(len(values), dtype=object)
     made[:] = [None if value is None else str(value) for value in values]
     return made
 
 
-def geopackage_pieces(export: CsvExport, engine: Engine) -> Iterator[bytes]:
+def geopackage_pieces(export: CsvExport, engine: Engine, storage: Storage) -> Iterator[bytes]:
     """The file in pieces: it is made on disk first, because a GeoPackage is a database. Raises: invalid_query (no question is about a place)."""
     with tempfile.TemporaryDirectory(prefix="minqing-gpkg-") as folder:
         file = File(folder) / "submissions.gpkg"
-        _make(export, engine, file)
+        _make(export, engine, storage, file)
         with file.open("rb") as content:
             while chunk := content.read(_CHUNK):
                 yield chunk
 
 
-def _make(export: CsvExport, engine: Engine, file: File) -> None:
+def _make(export: CsvExport, engine: Engine, storage: Storage, file: File) -> None:
     layout = lay_out(export.source)
     tail = ["KEY", "SubmissionDate", "SubmitterName", "ReviewState"]
     roots = _layers(layout.root, "", tail, export)
@@ -82,9 +85,13 @@ def _make(export: CsvExport, engine: Engine, file: File) -> None:
     if not layers:
         raise problems.invalid_query(["form"], "no question of this form is about a place")
     with transaction(engine) as session:
+        encrypted = EncryptedRows(session, export.source, storage, export.decryptor)
         for chunk in read_rows(session, export.source, export.selection, as_text=True):
             for row in chunk:
-                typed = layout.reader.read(row.answers)
+                answers = row.answers if row.xml is None else encrypted.read(row)[0]
+                if answers is None:
+                    continue
+                typed = layout.reader.read(answers)
                 values = [*layout.root.cells(typed), row.instance_id, row.received_at, row.submitter, row.review_state]
                 _take(roots, values)
                 add_rows(typed, row.instance_id, layout.inner)

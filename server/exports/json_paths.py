@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Float,
     Integer,
     Numeric,
     String,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     type_coerce,
 )
@@ -34,6 +36,8 @@ _INSTANT = (
     r"^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)?$"
 )
 _DAY_MS = 86_400_000
+# Few enough digits that any of it is a float.
+_NUMBER = r"^[+-]?(?:\d{1,100}(?:\.\d{0,100})?|\.\d{1,100})(?:[eE][+-]?\d{1,2})?"
 
 
 def _sqlite_path(path: Path) -> str:
@@ -48,12 +52,18 @@ def text_answer(dialect: str, path: Path) -> ColumnElement[Any]:
 
 
 def number_answer(dialect: str, path: Path) -> ColumnElement[Any]:
-    """The answer as a number, NULL if it is none."""
+    """The answer as a number, of a text (3.50 as the phone sent it) the one that it begins with, as OData shows it; NULL if it is none."""
+    number = Numeric(asdecimal=False)
     if dialect == "postgresql":
         found = func.jsonb_extract_path(_ANSWERS, *path, type_=JSONB)
-        return case((func.jsonb_typeof(found) == "number", cast(found, Numeric(asdecimal=False))), else_=None)
+        kind, written = func.jsonb_typeof(found), func.substring(text_answer(dialect, path), _NUMBER, type_=String)
+        return case((kind == "number", cast(found, number)), (kind == "string", cast(written, number)), else_=None)
     found = func.json_extract(type_coerce(_ANSWERS, String), _sqlite_path(path))
-    return case((func.typeof(found).in_(["integer", "real"]), type_coerce(found, Numeric(asdecimal=False))), else_=None)
+    is_written = or_(*(found.op("GLOB")(start) for start in ("[0-9]*", "[-+.][0-9]*", "[-+].[0-9]*")))
+    return case(
+        (func.typeof(found).in_(["integer", "real"]), type_coerce(found, number)),
+        (and_(func.typeof(found) == "text", is_written), type_coerce(cast(found, Float), number)), else_=None,
+    )  # fmt: skip
 
 
 def instant_answer(dialect: str, path: Path) -> ColumnElement[Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ from server.exports.tables import question_paths
 from server.model import ActorRow, Attachment, FormVersion, Submission, SubmissionVersion
 
 CHUNK = 250
+# Chunks fetched while one is written: with one alone the database waits for the interpreter.
+AHEAD = 3
 # One fetch that looks through answers without an index may take so long, and no longer.
 SCAN_SECONDS = 20
 _PRESENT = 1 << 20
@@ -109,7 +112,7 @@ def select_by(
 def read_rows(session: Session, source: Source, selection: Selection, *, as_text: bool = False) -> Iterator[list[Row]]:
     """The selected submissions in chunks of CHUNK, as they stand in the session's transaction. `as_text`: answers as JSON text.
 
-    On PostgreSQL the next chunk is fetched meanwhile; not behind one with encrypted answers, whose reader asks the database itself.
+    On PostgreSQL the next chunks are fetched meanwhile; not behind one with encrypted answers, whose reader asks the database itself.
     Raises: scan_too_long (the database looked through answers for more than SCAN_SECONDS).
     """
     chunks = _chunks(session, source, selection, as_text=as_text)
@@ -119,14 +122,15 @@ def read_rows(session: Session, source: Source, selection: Selection, *, as_text
         return
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         try:
-            waiting = pool.submit(next, chunks, None)
-            while (chunk := waiting.result()) is not None:
+            waiting = deque([pool.submit(next, chunks, None)])
+            while (chunk := waiting.popleft().result()) is not None:
                 if all(row.xml is None for row in chunk):
-                    waiting = pool.submit(next, chunks, None)
-                    yield chunk
+                    waiting += [pool.submit(next, chunks, None) for _ in range(AHEAD - len(waiting))]
                 else:
-                    yield chunk
-                    waiting = pool.submit(next, chunks, None)
+                    wait(waiting)
+                yield chunk
+                if not waiting:
+                    waiting.append(pool.submit(next, chunks, None))
         finally:
             pool.submit(chunks.close).result()
 

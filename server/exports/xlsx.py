@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 
 from server.exports.csv_files import CsvExport
 from server.exports.csv_tables import ROOT_TAIL, Columns, RepeatTable, add_rows, lay_out
-from server.exports.decrypt import Decryptor
 from server.exports.encrypted_rows import EncryptedRows
 from server.exports.rows import attachment_counts, read_rows, version_names
 from server.exports.zip_stream import Spooled, ZipStream
@@ -28,6 +27,8 @@ from server.transactions import transaction
 
 MOST_ROWS = 1_048_576
 _MOST_CHARACTERS = 32_767
+# A spreadsheet cuts the digits of a longer number: it stays text.
+_MOST_DIGITS = 17
 _ODD = re.compile(r"[&<>\x00-\x1f\ufffe\uffff]|^\s|\s$")
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
@@ -152,7 +153,7 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
         with transaction(engine) as session:
             repeats = [_sheets_of(table, export, language) for table in layout.repeats]
             versions = version_names(session, export.source)
-            encrypted = EncryptedRows(session, export.source, storage, Decryptor({}))
+            encrypted = EncryptedRows(session, export.source, storage, export.decryptor)
             titles = ["SubmissionDate", *_titles(layout.root, language), *ROOT_TAIL]
             letters = tuple(column_letters(n) for n in range(len(titles)))
             root = Sheet("Submissions", letters, _shows(layout.root, export, language, before=1))
@@ -163,10 +164,10 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
                     rows = []
                     for row in chunk:
                         present, expected = attachment_counts(row)
-                        status = None if row.xml is None else encrypted.read(row)[1]
+                        answers, status = (row.answers, None) if row.xml is None else encrypted.read(row)
                         tail = (row.instance_id, row.submitter_id, row.submitter, present, expected, status, row.review_state, row.device_id, row.edits,
                                 versions.get(row.form_version))  # fmt: skip
-                        typed = layout.reader.read(row.answers)
+                        typed = layout.reader.read(answers or {})
                         rows.append([row.received_at, *layout.root.cells(typed), *tail])
                         add_rows(typed, row.instance_id, layout.inner)
                     yield root.rows(rows[: MOST_ROWS - root.count])
@@ -223,7 +224,7 @@ def _shows(columns: Columns, export: CsvExport, language: str, *, before: int) -
             found.append((number + before, _choosing(labels, "、" if language.startswith("zh") else ", ", is_many=asked.kind == "select")))
         elif asked.kind == "date":
             found.append((number + before, _as_date))
-        elif asked.kind == "geopoint":
+        elif asked.kind in {"geopoint", "decimal"}:
             found.append((number + before, _as_number))
     return tuple(found)
 
@@ -244,6 +245,8 @@ def _as_date(value: Any) -> Any:
 
 
 def _as_number(value: Any) -> Any:
+    if value.__class__ is not str or len(value) > _MOST_DIGITS:
+        return value
     try:
         number = float(value)
     except (ValueError, TypeError):

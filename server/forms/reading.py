@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
 from server import problems
-from server.access.actor import Actor, Place, visible
+from server.access.actor import Actor, Place, division_end, visible
 from server.forms.drafts import find_form
 from server.forms.trash import in_trash
 from server.model import ActorRow, Form, FormVersion, Project, PublicLink, Submission
@@ -127,7 +127,7 @@ def count_forms(session: Session, actor: Actor, forms: Sequence[Form], *, draft:
         # What was tried on a draft that was replaced since is not this draft's.
         statement = statement.where(columns.form_version_id.in_([form.draft_version_id for form in forms]))
     if actor.division:
-        statement = statement.where(columns.division >= actor.division, columns.division < actor.division + "~")
+        statement = statement.where(columns.division >= actor.division, columns.division < division_end(actor.division))
     for key, state, number, last in session.execute(statement):
         count = counts[key]
         count.submissions += number

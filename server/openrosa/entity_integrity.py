@@ -8,6 +8,7 @@ from server.access.actor import Actor
 from server.entities.lists import find_list
 from server.entities.phone_csv import read_integrity
 from server.http.credentials import phone_or_user
+from server.http.described import described
 from server.http.parts import parts
 from server.openrosa import blueprint
 from server.openrosa.answers import attribute, xml_answer
@@ -28,5 +29,7 @@ def integrity_answer(actor: Actor, project_id: int, name: str) -> Response:
 
 
 @blueprint.get("/v1/projects/<int:project_id>/datasets/<name>/integrity")
+@described(query={"id": "string"}, answers="text/xml")
 def get_integrity(project_id: int, name: str) -> Response:
+    """Which of these entities (`id`: UUIDs, comma between) were deleted, as phones ask before they drop their copies."""
     return integrity_answer(phone_or_user(), project_id, name)

@@ -33,4 +33,5 @@ def get_draft_medium(token: str, project_id: int, form_id: str, name: str) -> Re
     """A draft's medium at its test address."""
     with transaction(parts().engine) as session:
         draft = get_draft(session, project_id, form_id, token)[1]
-    return with_openrosa_headers(medium_answer(draft_reader(project_id), draft.id, name))
+        reader = draft_reader(session, draft)
+    return with_openrosa_headers(medium_answer(reader, draft.id, name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask import Response, request
+from sqlalchemy.orm import Session
 
 from server.access.actor import Actor, Grant
 from server.entities.phone_csv import phone_list
@@ -14,6 +15,7 @@ from server.http.addresses import base_url
 from server.http.credentials import phone_or_user
 from server.http.key_addresses import own_prefix
 from server.http.parts import parts
+from server.model import ActorRow, FormVersion
 from server.openrosa import blueprint
 from server.openrosa.answers import text, xml_answer
 from server.transactions import transaction
@@ -98,14 +100,15 @@ def get_draft_list(token: str, project_id: int, form_id: str) -> Response:
 @blueprint.get("/v1/test/<token>/projects/<int:project_id>/forms/<form_id>/draft/manifest")
 def get_draft_manifest(token: str, project_id: int, form_id: str) -> Response:
     with transaction(parts().engine) as session:
-        form, draft = get_draft(session, project_id, form_id, token)
+        _form, draft = get_draft(session, project_id, form_id, token)
         media = list_media(session, draft.id)
-        reader = draft_reader(form.project_id)
+        reader = draft_reader(session, draft)
         hashes = {medium.name: phone_list(session, reader, medium.entity_list).digest for medium in media if medium.entity_list}
     base = f"{base_url()}/v1/test/{token}/projects/{project_id}"
     return manifest(media, f"{base}/forms/{quote(form_id, safe='')}/draft/attachments/", hashes, f"{base}/datasets/")
 
 
-def draft_reader(project_id: int) -> Actor:
-    """Whoever has the test address may read what the draft's phone would."""
-    return Actor(0, "test address", "draft", (Grant("app-user", project_id),))
+def draft_reader(session: Session, draft: FormVersion) -> Actor:
+    """Whoever has the test address may read what a phone in the division of who made the draft would."""
+    maker = session.get(ActorRow, draft.created_by) if draft.created_by else None
+    return Actor(0, "test address", "draft", (Grant("app-user", draft.project_id),), maker.division if maker is not None else None)

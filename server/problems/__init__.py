@@ -5,6 +5,7 @@ Numbers of 4xx.7x are our own. A number once used is never given to another prob
 """
 
 from server.problems.entities import (
+    as_of_unreadable,
     dataset_not_found,
     entity_action_not_permitted,
     entity_deleted,
@@ -16,6 +17,7 @@ from server.problems.entities import (
     invalid_entity,
     multi_entity_error,
     no_conflict_entity,
+    not_in_the_past,
     property_in_use,
 )
 from server.problems.imports import import_has_errors, import_not_now, import_settings_wrong, import_unreadable
@@ -97,6 +99,7 @@ from server.problems.unsupported import (
 __all__ = [
     "Problem",
     "already_active",
+    "as_of_unreadable",
     "authentication_failed",
     "backup_unreadable",
     "busy",
@@ -146,6 +149,7 @@ __all__ = [
     "not_empty",
     "not_found",
     "not_implemented",
+    "not_in_the_past",
     "odata_invalid_skiptoken",
     "odata_repeat_id_not_found",
     "outdated_edit",

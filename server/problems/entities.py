@@ -118,3 +118,21 @@ def property_in_use(name: str, prerequisites: dict[str, Any]) -> Problem:
         f'Prerequisites for deleting the property "{name}" are not met.',
         {"propertyName": name, "prerequisites": prerequisites},
     )
+
+
+def as_of_unreadable(text: str) -> Problem:
+    return Problem(
+        "400.78",
+        f"“{text}”不是日期或时间。请写成 2026-03-31（当天结束时）或 2026-03-31T12:00:00+08:00。",
+        f"'{text}' is no date or time. Write 2026-03-31 (the end of that day) or 2026-03-31T12:00:00+08:00.",
+        {"asOf": text},
+    )
+
+
+def not_in_the_past() -> Problem:
+    return Problem(
+        "400.79",
+        "查看过去某日的登记表时，只能按词语和行政区划查找；不能筛选、排序，也不能只看有冲突的或回收站中的条目。请去掉日期或这些条件。",
+        "A register of an earlier date can be searched by words and by division only: it can be neither filtered nor ordered, nor narrowed to"
+        " conflicts or to the trash. Leave out the date or these conditions.",
+    )

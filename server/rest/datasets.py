@@ -15,6 +15,7 @@ from server.entities.list_forms import delete_list, delete_property
 from server.entities.lists import add_property, create_list, find_trashed_list, get_list, list_lists
 from server.entities.reading import count_lists, describe_list
 from server.exports.entity_files import entity_csv
+from server.exports.entity_past import read_as_of
 from server.exports.entity_rows import EntitySelection, entities_etag, select_entities
 from server.exports.file_names import safe_name
 from server.http.conditional import has_etag
@@ -155,14 +156,14 @@ def remove_dataset_property(project_id: int, name: str, property_name: str) -> R
 
 
 @blueprint.get(f"{_ONE}/entities.csv")
-@described(query={"$filter": "string", "$search": "string"}, answers="text/csv")
+@described(query={"$filter": "string", "$search": "string", "asOf": "string"}, answers="text/csv")
 def get_entities_csv(project_id: int, name: str) -> Response:
-    """The list's entities as CSV, 304 if nothing changed since."""
-    actor = authenticate()
+    """The list's entities as CSV, 304 if nothing changed since; with asOf as they were then."""
+    actor, as_of = authenticate(), read_as_of(request.args.get("asOf"))
     filter_text, search = request.args.get("$filter"), request.args.get("$search")
     with transaction(parts().engine) as session:
         entity_list = get_list(session, actor, project_id, name, verb="entity.list")
-        selection = select_entities(session, actor, entity_list, filter_text=filter_text, search=search)
+        selection = select_entities(session, actor, entity_list, filter_text=filter_text, search=search, as_of=as_of)
         etag = entities_etag(session, selection, "csv") if not filter_text and not search else None
     if etag is not None and has_etag(etag):
         return _tagged(Response(status=304), etag)

@@ -25,6 +25,7 @@ from server.entities.write import (
 )
 from server.exports.entity_files import entity_geojson, entity_json, one_geojson
 from server.exports.entity_history import read_history
+from server.exports.entity_past import read_as_of
 from server.exports.entity_rows import only_deleted, select_entities
 from server.http.credentials import authenticate
 from server.http.described import described
@@ -51,12 +52,12 @@ def _shown(session: Session, entity_list: EntityList, entity: Entity) -> Respons
 
 
 @blueprint.get(_ALL)
-@described(query={"deleted": "boolean"})
+@described(query={"deleted": "boolean", "asOf": "string"})
 def get_entities(project_id: int, name: str) -> Response:
-    """A list's entities, newest first, without their values; with deleted=true those in the trash."""
-    actor, extended = authenticate(), wants_extended()
+    """A list's entities, newest first, without their values; with deleted=true those in the trash; with asOf as they were then."""
+    actor, extended, as_of = authenticate(), wants_extended(), read_as_of(request.args.get("asOf"))
     with transaction(parts().engine) as session:
-        selection = select_entities(session, actor, get_list(session, actor, project_id, name, verb="entity.list"))
+        selection = select_entities(session, actor, get_list(session, actor, project_id, name, verb="entity.list"), as_of=as_of)
     if is_true("deleted"):
         selection = only_deleted(selection)
     pieces = entity_json(selection, parts().engine, lambda session, rows: listed_entity_shapes(session, rows, project_id, extended=extended))
@@ -98,14 +99,14 @@ def get_held_changes(project_id: int, name: str) -> Response:
 
 
 @blueprint.get(f"{_ALL}.geojson")
-@described(query={"$filter": "string", "$search": "string", "limit": "integer"})
+@described(query={"$filter": "string", "$search": "string", "limit": "integer", "asOf": "string"})
 def get_entities_geojson(project_id: int, name: str) -> Response:
-    """The entities whose property `geometry` is a place, as GeoJSON."""
-    actor = authenticate()
+    """The entities whose property `geometry` is a place, as GeoJSON; with asOf as they were then."""
+    actor, as_of = authenticate(), read_as_of(request.args.get("asOf"))
     with transaction(parts().engine) as session:
         entity_list = get_list(session, actor, project_id, name, verb="entity.list")
         selection = select_entities(
-            session, actor, entity_list, filter_text=request.args.get("$filter"), search=request.args.get("$search"), limit=lenient_number("limit")
+            session, actor, entity_list, filter_text=request.args.get("$filter"), search=request.args.get("$search"), limit=lenient_number("limit"), as_of=as_of
         )
     return answer_stream(entity_geojson(selection, parts().engine), _JSON)
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.access.actor import Actor, Place
+from server.access.actor import Actor, Place, division_end
 from server.forms.reading import count_forms, list_readable
 from server.http.json_answers import instant
 from server.model import Entity, EntityList
@@ -38,7 +38,7 @@ def _lists(session: Session, actor: Actor, project_id: int) -> list[dict[str, An
     living = Entity.deleted_at.is_(None)
     entities = select(Entity.list_id, func.count(), func.max(Entity.created_at), func.count(Entity.conflict)).where(Entity.project_id == project_id, living)
     if actor.division:
-        entities = entities.where(Entity.division >= actor.division, Entity.division < actor.division + "~")
+        entities = entities.where(Entity.division >= actor.division, Entity.division < division_end(actor.division))
     found = {row[0]: row[1:] for row in session.execute(entities.group_by(Entity.list_id))}
     rows = session.scalars(select(EntityList).where(EntityList.project_id == project_id, EntityList.deleted_at.is_(None)).order_by(EntityList.name).limit(1000))
     shapes = []

@@ -11,6 +11,8 @@ from lxml import etree
 from server.forms.fields import FormDefinition
 
 _MAX_INT = 2**63 - 1
+# A float holds any number of so few, its sign and point among them.
+_FLOAT_CHARACTERS = 17
 
 
 class Shape:
@@ -54,9 +56,10 @@ def _decimal(text: str) -> Any:
         number = float(text)
     except ValueError:
         return text
-    if number != number or number in (float("inf"), float("-inf")) or len(text) > 17:  # noqa: PLR0124 - NaN; float's digits
-        return text
-    return number
+    # Only what a reader of the JSON would write in the same way again: 3.50 stays text, and goes into CSV as the phone sent it.
+    if repr(number) == text and len(text) <= _FLOAT_CHARACTERS and text.isascii() and text.replace(".", "").lstrip("-").isdigit():
+        return number
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _FLOAT_CHARACTERS and (text[0] != "0" or text == "0") else text
 
 
 _READERS = {"int": _int, "decimal": _decimal}

@@ -177,7 +177,8 @@ def _entity_elements(root: etree._Element) -> list[EntityElement]:
         if container is None:
             continue
         for element in meta:
-            if local_name(element) == "entity" and element.get("dataset"):
+            # One without attributes names no list: staff are told of it.
+            if local_name(element) == "entity" and (element.get("dataset") or not element.attrib):
                 label = _text(_child(element, "label"))
                 found.append(EntityElement({local_attribute(k): v for k, v in element.attrib.items()}, label, container))
     return found

@@ -174,3 +174,19 @@ def test_of_a_list_that_waits_for_approval_an_edit_corrects_once_it_is_approved(
         manager.patch(path, {"reviewState": "approved"})
         current = manager.reads(entity)["currentVersion"]
         assert (current["label"], current["version"], current["supersedes"]) == ("张三丰", 2, 1)
+
+
+@pytest.mark.parametrize("edit_comes_last", [True, False])
+def test_a_form_that_repeats_what_it_was_shown_takes_no_correction_back_whichever_comes_first(register: Register, edit_comes_last: bool) -> None:
+    person, branch = a_person(register), str(uuid.uuid4())
+    register.send(visit(person, base=1, trunk=1, branch=branch, state="new", age="61", instance="uuid:visit"))
+    edit = visit(person, base=1, trunk=1, branch=branch, state="new", age="71", instance="uuid:edit", replaces="uuid:visit")
+    others = [visit(person, base=2, trunk=1, branch=branch, state="seen", age="61"), visit(person, base=2, state="seen", age="61")]
+    for xml in [*others, edit] if edit_comes_last else [edit, *others]:
+        register.send(xml)
+    version, _label, data, conflict = now_of(register, person)
+    # The second of the others had not seen the first: a soft conflict of theirs, but none with the correction.
+    assert (version, data, conflict) == (5, {"state": "seen", "age": "71"}, "soft")
+    # Who sets it otherwise is in conflict with it.
+    register.send(visit(person, base=3, trunk=1, branch=branch, state="seen", age="62"))
+    assert now_of(register, person)[2:] == ({"state": "seen", "age": "62"}, "hard")

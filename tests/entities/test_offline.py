@@ -143,3 +143,17 @@ def test_a_phone_changes_only_what_was_in_its_division(register: Register) -> No
     entity = register.entity(person)
     assert entity is not None
     assert (entity["data"]["age"], entity["division"]) == ("5", "632223203299")
+
+
+def test_of_what_came_online_a_branchs_first_update_tells_and_later_ones_are_in_soft_conflict(register: Register) -> None:
+    person, branch = str(uuid.uuid4()), str(uuid.uuid4())
+    register.send(visit(person, creates=True, who="孙八", state="new", age="1"))
+    staff = Program.signed_in(register.house)
+    assert staff.patch(f"/projects/1/datasets/people/entities/{person}?baseVersion=1", {"data": {"age": "24"}}).status_code == 200
+    register.send(visit(person, base=1, trunk=1, branch=branch, state="seen"))
+    register.send(visit(person, base=2, trunk=1, branch=branch, age="26"))
+    assert [row["conflict"] for row in register.versions(person)] == [None, None, "soft", "soft"]
+    # Another branch is offline as well: whichever of the two comes first.
+    register.send(visit(person, base=1, trunk=1, branch=str(uuid.uuid4()), age="25"))
+    entity = register.entity(person)
+    assert entity is not None and (entity["conflict"], entity["data"]["age"]) == ("hard", "25")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
+from openpyxl import load_workbook
+
 from tests.exports.program import HOUSEHOLD, Program, a_household, a_member, unzipped
 
 HEADER = (
@@ -130,3 +135,60 @@ def test_strangers_and_other_roles_get_nothing(house):
     assert house.app.test_client().get("/v1/projects/1/forms/household/submissions.csv").status_code in {401, 403}
     assert Program(house).get("/submissions.csv", form="nothing").status_code == 404
     assert Program(house).get("/draft/submissions.csv").status_code == 404
+
+
+DECIMALS = ["3.50", "3", "12.5", "-0.250", "1.0E7", "007", "+4", ".5", "12345678901234567890.5", "about 3", "-2"]
+
+
+def test_decimals_are_written_as_the_phone_sent_them_and_are_numbers_to_programs(house):
+    house.publish(HOUSEHOLD)
+    phone, program = house.new_phone(), Program(house)
+    for number, sent in enumerate(DECIMALS):
+        phone.send(a_household(f"uuid:{number}", income=sent))
+    assert [row["income"] for row in reversed(program.table())] == DECIMALS
+    assert [row["income"] for row in reversed(program.rows())] == [3.5, 3, 12.5, -0.25, 1e7, 7, 4, 0.5, 12345678901234567890.5, None, -2]
+    found = {row["__id"] for row in program.rows(_filter="income ge 3.5")}
+    assert found == {f"uuid:{number}" for number in (0, 2, 4, 5, 6, 8)}
+    assert [row["__id"] for row in program.rows(_filter="income eq 3.5")] == ["uuid:0"]
+    assert [row["__id"] for row in program.rows(_orderby="income")] == [f"uuid:{n}" for n in (9, 10, 3, 7, 1, 0, 6, 5, 2, 4, 8)]
+    header, *rows = load_workbook(io.BytesIO(program.get("/submissions.xlsx", language="zh").data))["Submissions"].iter_rows(values_only=True)
+    assert [row[header.index("收入")] for row in reversed(rows)] == [3.5, 3, 12.5, -0.25, 1e7, 7, 4, 0.5, "12345678901234567890.5", "about 3", -2]
+
+
+ODD_REPEATS = """
+| survey | | | |
+| | type | name | label |
+| | begin repeat | one | One |
+| | text | only | Only |
+| | begin repeat | none | None |
+| | begin repeat | many | Many |
+| | text | a | A |
+| | geopoint | b | B |
+| | decimal | c | C |
+| | end repeat | | |
+| | end repeat | | |
+| | end repeat | | |
+| settings | | | |
+| | form_title | form_id | version |
+| | Odd | odd | 1 |
+"""
+
+
+def test_rows_of_repeats_are_the_same_however_they_are_written(house):
+    house.publish(ODD_REPEATS)
+    phone, program = house.new_phone(), Program(house)
+    many = '<many><a>x, "y"\n\r z</a><b>1 2</b><c>3.50</c></many><many><a/></many>'
+    one = f'<one><only>""</only><none>{many}</none><none/></one><one/><one><only>"</only></one>'
+    for key in ("uuid:plain", 'odd, "key"', "uuid:'x"):
+        xml = f'<data id="odd" version="1">{one}<meta><instanceID>{key}</instanceID></meta></data>'
+        assert phone.send(xml.encode()).status_code == 201
+    phone.send(f'<data id="odd" version="1">{"<one><only>q</only></one>" * 1001}<meta><instanceID>long</instanceID></meta></data>'.encode())
+    plain, cell_by_cell = (unzipped(program.get("/submissions.csv.zip", form="odd", bom=bom).data) for bom in ("false", "true"))
+    assert {name: content.removeprefix(b"\xef\xbb\xbf") for name, content in cell_by_cell.items()} == plain
+    read = {name: list(csv.reader(io.StringIO(content.decode(), newline=""))) for name, content in plain.items()}
+    assert read["odd-one.csv"][1002:1005] == [
+        ['""', "uuid:'x", "uuid:'x/one[1]"], ["", "uuid:'x", "uuid:'x/one[2]"], ['"', "uuid:'x", "uuid:'x/one[3]"],
+    ]  # fmt: skip
+    assert read["odd-none.csv"][:2] == [["PARENT_KEY", "KEY"], ["uuid:'x/one[1]", "uuid:'x/one[1]/none[1]"]]
+    assert read["odd-many.csv"][3] == ['x, "y"\n z'.replace("\n", "\n\n"), "1", "2", "", "", "3.50", 'odd, "key"/one[1]/none[1]', 'odd, "key"/one[1]/none[1]/many[1]']
+    assert read["odd-one.csv"][1001][2] == "long/one[1001]"

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
-from datetime import UTC, datetime
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from openpyxl import load_workbook
 from sqlalchemy import update
 
-from server.model import EncryptionKey, Form, FormVersion
+from server.forms.publish import publish_draft
+from server.model import EncryptionKey, Form, FormVersion, Submission
+from server.submissions.trash import purge_submissions
 from server.transactions import transaction
 from tests.exports.program import HOUSEHOLD, Program, a_household, unzipped
 
@@ -27,18 +33,59 @@ def test_former_questions_come_on_demand(house):
     assert "income" not in now and float(then["income"]) == 9
 
 
+def rows_of_sheet(answer, column: str = "KEY") -> list[Any]:
+    """A column of the workbook's first sheet."""
+    assert answer.status_code == 200, answer.text
+    header, *rows = load_workbook(io.BytesIO(answer.data))["Submissions"].iter_rows(values_only=True)
+    return [row[header.index(column)] for row in rows]
+
+
+def keys_of_layer(answer, layer: str = "place") -> list[str]:
+    """Keys of a layer's features, in order."""
+    assert answer.status_code == 200, answer.text
+    database = sqlite3.connect(":memory:")
+    database.deserialize(answer.data)
+    return [row[0] for row in database.execute(f'SELECT KEY FROM "{layer}" ORDER BY KEY')]
+
+
 def test_a_draft_s_submissions_stay_apart(house):
     house.publish(HOUSEHOLD)
     form = house.save_draft(HOUSEHOLD.replace("household | 1", "household | 2"))
     [version] = house.rows(FormVersion, FormVersion.id == form.draft_version_id)
     path = f"/v1/test/{version['draft_token']}/projects/1/forms/household/draft/submission"
-    assert house.new_phone().send(a_household("uuid:tried").replace(b'version="1"', b'version="2"'), path=path).status_code == 201
+    assert house.new_phone().send(a_household("uuid:tried", place="36.9 100.8 1 2").replace(b'version="1"', b'version="2"'), path=path).status_code == 201
     program = Program(house)
     assert program.table() == [] and program.rows() == []
     assert [row["KEY"] for row in program.table("/draft/submissions.csv")] == ["uuid:tried"]
     assert "household.csv" in unzipped(program.get("/draft/submissions.csv.zip").data)
     assert [row["__id"] for row in program.get("/draft.svc/Submissions").json["value"]] == ["uuid:tried"]
+    assert rows_of_sheet(program.get("/draft/submissions.xlsx")) == ["uuid:tried"] and rows_of_sheet(program.get("/submissions.xlsx")) == []
+    assert keys_of_layer(program.get("/draft/submissions.gpkg")) == ["uuid:tried"] and keys_of_layer(program.get("/submissions.gpkg")) == []
     assert program.get("/draft.svc/Submissions('uuid:tried')").json["value"][0]["head"] == "卓玛"
+
+
+def tried(house, version: str) -> str:
+    """A draft of this version, to be tried at this address."""
+    form = house.save_draft(HOUSEHOLD.replace("household | 1", f"household | {version}"))
+    [row] = house.rows(FormVersion, FormVersion.id == form.draft_version_id)
+    return f"/v1/test/{row['draft_token']}/projects/1/forms/household/draft/submission"
+
+
+def test_what_was_tried_on_a_former_draft_is_in_the_trash_and_erased_with_it(house):
+    phone, program = house.new_phone(), Program(house)
+    assert phone.send(a_household("uuid:tried"), path=tried(house, "1")).status_code == 201
+    path = tried(house, "2")
+    [row] = house.rows(Submission)
+    assert row["deleted_at"] is not None and program.table("/draft/submissions.csv") == []
+    assert phone.send(a_household("uuid:tried"), path=path).status_code == 409, "as in Central"
+    assert phone.send(a_household("uuid:again"), path=path).status_code == 201
+    with transaction(house.engine, write=True) as session:
+        publish_draft(session, house.admin, session.get_one(Form, row["form_pk"]))
+    assert all(one["deleted_at"] is not None for one in house.rows(Submission))
+    assert phone.send(a_household("uuid:tried").replace(b'version="1"', b'version="2"')).status_code == 201, "nobody tried it on the form itself"
+    with transaction(house.engine, write=True) as session:
+        assert purge_submissions(session, datetime.now(UTC) + timedelta(days=31)) == 2
+    assert [one["is_draft"] for one in house.rows(Submission)] == [False]
 
 
 AUDITED = """
@@ -115,7 +162,7 @@ def test_a_passphrase_opens_what_phones_encrypted(house):
     key_id = with_key(house, locked)
     phone = house.new_phone()
     for number, mask in ((1, hashes.SHA256), (2, hashes.SHA1)):
-        manifest, files = locked.submission(f"uuid:{number}", a_household(f"uuid:{number}", head="密"), {"door.jpg": b"photo" * 99}, mask)
+        manifest, files = locked.submission(f"uuid:{number}", a_household(f"uuid:{number}", head="密", place="36.9 100.8 1 2"), {"door.jpg": b"photo" * 99}, mask)
         assert phone.send(manifest, files).status_code == 201
     program = Program(house)
     assert [(row["head"], row["Status"]) for row in program.table()] == [("", "not decrypted")] * 2
@@ -124,6 +171,12 @@ def test_a_passphrase_opens_what_phones_encrypted(house):
     files = unzipped(posted.data)
     assert files["media/door.jpg"] == b"photo" * 99 and "密" in files["household.csv"].decode()
     assert "密" in program.post("/submissions.csv", data={str(key_id): "雪山 passphrase"}).text
+    opened = {str(key_id): "雪山 passphrase"}
+    assert rows_of_sheet(program.post("/submissions.xlsx", json=opened), "户主") == ["密", "密"]
+    assert rows_of_sheet(program.get("/submissions.xlsx"), "Status") == ["not decrypted"] * 2
+    assert keys_of_layer(program.post("/submissions.gpkg", json=opened)) == ["uuid:1", "uuid:2"]
+    assert keys_of_layer(program.get("/submissions.gpkg")) == []
+    assert program.post("/submissions.xlsx", json={str(key_id): "wrong"}).status_code == 400
     wrong = program.get("/submissions.csv", **{str(key_id): "wrong"})
     assert (wrong.status_code, wrong.json["code"]) == (400, 400.12)
     assert program.rows()[0]["__system"]["status"] == "notDecrypted"

@@ -52,6 +52,7 @@ RULES: dict[str, str] = {
     "rest.get_submissions_csv": "submission.read", "rest.get_submissions_zip": "submission.read", "rest.get_submissions_xlsx": "submission.read",
     "rest.get_submissions_gpkg": "submission.read", "rest.get_submissions_geojson": "submission.read", "rest.get_submission_geojson": "submission.read",
     "rest.get_version_geojson": "submission.read", "rest.get_draft_submissions_csv": "submission.read", "rest.get_draft_submissions_zip": "submission.read",
+    "rest.get_draft_submissions_xlsx": "submission.read", "rest.get_draft_submissions_gpkg": "submission.read",
     "odata.get_service": "submission.read", "odata.get_metadata": "submission.read", "odata.get_table": "submission.read",
     "odata.get_submission": "submission.read", "odata.get_draft_service": "submission.read", "odata.get_draft_metadata": "submission.read",
     "odata.get_draft_table": "submission.read", "odata.get_draft_submission": "submission.read",

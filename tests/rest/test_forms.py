@@ -200,6 +200,8 @@ def test_an_encrypted_project_gives_each_form_a_new_version_with_its_key(house: 
     assert manager.reads("/projects/1/forms/short")["keyId"] == key_id
     newer = sent_as_xml(manager, form_xml(visit_form())).json or {}
     assert newer["keyId"] == key_id, "so do forms made later"
+    told = [entry["details"] for entry in Program.signed_in(house).actions("project.update")]
+    assert told == [{"data": {"keyId": key_id}}, {"encrypted": True}]
 
 
 @pytest.mark.parametrize("version", ["2", "", 'a "b" <c> & d', "版本"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from server.forms.publish import publish_draft, set_state
 from server.model import Attachment, Form, Submission, SubmissionVersion
+from server.submissions.trash import purge_submissions
 from server.transactions import transaction
 from tests.actors.house import House
 from tests.actors.program import Program, problem_of
@@ -187,6 +190,9 @@ def test_what_was_tried_on_a_draft_goes_with_the_draft(house: House) -> None:
     house.save_draft(visit_form("2"))
     assert admin.reads(DRAFT) == []
     assert problem_of(admin.get(DRAFT + "/uuid:1")) == (404, 404.1)
+    assert problem_of(admin.ask("POST", DRAFT, a_visit("uuid:1"), Content_Type=XML)) == (409, 409.18), "it is in the trash, as in Central"
+    with transaction(house.engine, write=True) as session:
+        assert purge_submissions(session, datetime.now(UTC) + timedelta(days=31)) == 1
     send(admin, a_visit("uuid:1"), to=DRAFT)
     assert (len(house.rows(SubmissionVersion)), house.rows(Attachment)) == (1, []), "the former draft's rows are gone"
     with transaction(house.engine, write=True) as session:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.orm import Session
 
+from server.access.actor import division_end
 from server.entities.imports import values
 from server.entities.imports.divisions import find_division
 from server.entities.imports.mapping import ID, ImportSettings, label_parts
@@ -128,7 +129,7 @@ def _matches(session: Session, found: EntityImport, key: str, wanted: Counter[st
     text = key_text(session.get_bind().dialect.name, key)
     statement = select(text, table.id, table.division).where(table.list_id == found.list_id, table.deleted_at.is_(None))
     if found.division:
-        statement = statement.where(table.division >= found.division, table.division < found.division + "~")
+        statement = statement.where(table.division >= found.division, table.division < division_end(found.division))
     matches: dict[str, list[tuple[int, str]]] = {}
     for value, entity_id, division in session.connection().execute(statement, execution_options={"yield_per": 2000}):
         if value in wanted:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
 from server import problems
-from server.access.actor import Actor, Place
+from server.access.actor import Actor, Place, division_end
 from server.entities.imports.mapping import ImportSettings, check_settings, propose
 from server.entities.imports.property_kinds import property_kinds
 from server.entities.imports.reading import ReadFile
@@ -72,7 +72,7 @@ def list_imports(session: Session, actor: Actor, entity_list: EntityList) -> Seq
     bound = require_import(session, actor, entity_list)
     statement = select(EntityImport).where(EntityImport.list_id == entity_list.id)
     if bound.division:
-        statement = statement.where(EntityImport.division >= bound.division, EntityImport.division < bound.division + "~")
+        statement = statement.where(EntityImport.division >= bound.division, EntityImport.division < division_end(bound.division))
     return session.scalars(statement.order_by(EntityImport.id.desc()).limit(LIST_LIMIT)).all()
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from server.entities.bulk import tell_planner
 from server.entities.imports.check import check_rows
 from server.entities.imports.reading import read_lines
 from server.entities.imports.records import AT_WORK
@@ -123,6 +124,7 @@ class _Piece:
         with transaction(self._engine) as session:
             found = session.get_one(EntityImport, self._key)
         position, checked_at = found.position, found.checked_at or found.created_at
+        is_first = position == 0
         lines = read_lines(self._storage, found.plan_sha256 or "", skip=position)
         newcomers = Newcomers(int((checked_at - _EPOCH).total_seconds() * 1_000_000) << 13)
         while time.monotonic() < self._until:
@@ -134,12 +136,16 @@ class _Piece:
                 if chunk:
                     run_chunk(session, found, chunk, newcomers)
                 else:
+                    tell_planner(session)
                     _finish(found)
             position += len(chunk)
             self._progress(position)
             if not chunk:
                 return False
             time.sleep(_PAUSE_SECONDS)
+        if is_first:
+            with transaction(self._engine, write=True) as session:
+                tell_planner(session)
         return True
 
     def undo(self) -> bool:

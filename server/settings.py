@@ -6,7 +6,11 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta, timezone
 from pathlib import Path
+
+# The clock of phones, pages and deadlines.
+CHINA = timezone(timedelta(hours=8))
 
 
 def _setting(default: object, sentence: str, variable: str) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, null, or_, select, true
@@ -19,9 +19,9 @@ from server import problems
 from server.access.actor import Actor, division_end
 from server.entities.scope import bound_actor
 from server.model import Entity, EntityAbsence, EntityList, EntityVersion
+from server.settings import CHINA
 
 _E: Any = Entity.__table__.c
-_CHINA = timezone(timedelta(hours=8))
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]|\Z)")
 
 
@@ -43,10 +43,10 @@ def _read(text: str) -> datetime:
     if not _FORM.match(text):
         raise ValueError(text)
     if len(text) == 10:
-        return datetime.combine(date.fromisoformat(text), time.max, _CHINA)
+        return datetime.combine(date.fromisoformat(text), time.max, CHINA)
     # An unescaped + of an address is read as a space.
     given = datetime.fromisoformat(text.replace(" ", "+"))
-    return given if given.tzinfo is not None else given.replace(tzinfo=_CHINA)
+    return given if given.tzinfo is not None else given.replace(tzinfo=CHINA)
 
 
 @dataclass(frozen=True, slots=True)

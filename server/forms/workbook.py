@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from io import BytesIO
 
 from openpyxl import load_workbook
 
 from server import problems
+from server.xlsx_archive import archive_fault
 
 MOST_BYTES = 20_000_000
 _MOST_UNPACKED = 150_000_000
-_MOST_ENTRIES = 2_000
-# A sheet of repeated formulas packs 1:100 at times; only zeros and the like pack far tighter.
-_MOST_RATIO = 300
-_RATIO_COUNTS_FROM = 5_000_000
 _MOST_ROWS = 20_000
 _MOST_COLUMNS = 200
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -38,19 +34,13 @@ def check_workbook(content: bytes, file_name: str, most_unpacked: int = _MOST_UN
         )
     if not file_name.lower().endswith(".xlsx"):
         raise _refused("只接收 .xlsx 文件。请在 WPS 或 Excel 中另存为 .xlsx。", "Only .xlsx files are taken. Save the form as .xlsx.")
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise _unreadable() from None
-    unpacked = sum(entry.file_size for entry in entries)
-    tight = any(entry.file_size > _RATIO_COUNTS_FROM and entry.file_size > _MOST_RATIO * max(entry.compress_size, 1) for entry in entries)
-    if len(entries) > _MOST_ENTRIES or unpacked > most_unpacked or tight:
+    fault = archive_fault(BytesIO(content), most_unpacked=most_unpacked)
+    if fault == "size":
         raise _refused(
             "文件展开后过大。请把用到的工作表复制到新的 .xlsx 文件后再上传。",
             "The file unpacks to far more than a form needs. Copy its sheets into a new .xlsx file and upload that.",
         )
-    if "xl/workbook.xml" not in {entry.filename for entry in entries}:
+    if fault is not None:
         raise _unreadable()
 
 

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, and_, delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from server.changes import last_position, read_changes, read_cursor, save_cursor
-from server.forms.rules.check import check_rules
+from server.forms.rules.check import Violation, check_rules
 from server.forms.rules.known import form_rules
 from server.model import RuleViolations, Submission, SubmissionVersion
 from server.problems import Problem
@@ -30,12 +30,12 @@ def check_arrivals(engine: Engine, *, limit: int) -> int:
     with transaction(engine) as session:
         changes = read_changes(session, read_cursor(session, CONSUMER), limit=limit)
         places = {(change.project_id, change.submission_id) for change in changes if change.kind in _KINDS}
-        checked, broken = _check(session, sorted((project, one) for project, one in places if one is not None))
+        earlier, broken = _check(session, sorted((project, one) for project, one in places if one is not None))
     if not changes:
         return 0
     with transaction(engine, write=True) as session:
-        for project_id, version_id in checked:
-            session.execute(delete(RuleViolations).where(RuleViolations.project_id == project_id, RuleViolations.version_id == version_id))
+        if earlier:
+            session.execute(delete(RuleViolations).where(tuple_(RuleViolations.project_id, RuleViolations.version_id).in_(earlier)))
         if broken:
             session.connection().execute(insert(RuleViolations), broken)
         save_cursor(session, CONSUMER, changes[-1].position or 0)
@@ -49,31 +49,33 @@ def is_behind(session: Session) -> bool:
 
 def _check(session: Session, places: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[dict[str, Any]]]:
     """(project, version) of earlier findings that no longer count, and rows of what the current versions break."""
+    version = SubmissionVersion
+    statement = (
+        select(version.project_id, version.id, version.submission_id, version.form_version_id, version.xml, version.received_at, RuleViolations.version_id)
+        .join(Submission, and_(Submission.project_id == version.project_id, Submission.current_version_id == version.id))
+        .outerjoin(RuleViolations, and_(RuleViolations.project_id == version.project_id, RuleViolations.version_id == version.id))
+        .where(tuple_(Submission.project_id, Submission.id).in_(places), version.is_encrypted.is_(False))
+    )  # fmt: skip
     earlier: list[tuple[int, int]] = []
     broken: list[dict[str, Any]] = []
-    for project_id, submission_id in places:
-        statement = (
-            select(SubmissionVersion.id, SubmissionVersion.form_version_id, SubmissionVersion.xml, SubmissionVersion.received_at)
-            .join(Submission, (Submission.project_id == SubmissionVersion.project_id) & (Submission.current_version_id == SubmissionVersion.id))
-            .where(Submission.project_id == project_id, Submission.id == submission_id, SubmissionVersion.is_encrypted.is_(False))
-        )
-        row = session.execute(statement).one_or_none()
-        rules = form_rules(session, row.form_version_id) if row is not None else None
-        if row is None or rules is None:
-            continue
-        known = select(RuleViolations.version_id).where(RuleViolations.project_id == project_id, RuleViolations.version_id == row.id)
-        if session.scalar(known) is not None:
-            earlier.append((project_id, row.id))
-        try:
-            found = check_rules(rules, parse_xml(bytes(row.xml)), received_at=row.received_at)
-        except Problem:
-            continue
+    for project_id, version_id, submission_id, form_version_id, xml, received_at, known in session.execute(statement, execution_options={"yield_per": 20}):
+        if known is not None:
+            earlier.append((project_id, version_id))
+        found = _violations(session, form_version_id, bytes(xml), received_at)
         if found:
             broken.append({
-                "project_id": project_id, "version_id": row.id, "submission_id": submission_id,
+                "project_id": project_id, "version_id": version_id, "submission_id": submission_id,
                 "violations": [asdict(violation) for violation in found], "checked_at": datetime.now(UTC),
             })  # fmt: skip
     return earlier, broken
+
+
+def _violations(session: Session, form_version_id: int, xml: bytes, received_at: datetime) -> list[Violation]:
+    rules = form_rules(session, form_version_id)
+    try:
+        return check_rules(rules, parse_xml(xml), received_at=received_at) if rules is not None else []
+    except Problem:
+        return []
 
 
 def violations_of(session: Session, project_id: int, version_id: int) -> list[dict[str, Any]]:

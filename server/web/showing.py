@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache
-from importlib import resources
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 
 from server.access.actor import Actor
-from server.access.divisions import Division, read_divisions
-
-CHINA = timezone(timedelta(hours=8))
-
-
-@cache
-def divisions() -> dict[str, Division]:
-    """The county's divisions by code, in the file's order."""
-    with resources.as_file(resources.files("xlsforms") / "divisions.csv") as path:
-        return read_divisions(Path(path))
+from server.access.divisions import Division, county_divisions
+from server.settings import CHINA
 
 
 def division_name(code: str | None) -> str:
     """Township and village by name; the code itself where the file does not know it; '' for none."""
     if not code:
         return ""
-    known = divisions()
+    known = county_divisions()
     found = known.get(code.ljust(12, "0"))
     if found is None:
         return code
@@ -34,13 +23,13 @@ def division_name(code: str | None) -> str:
 
 def division_names() -> dict[str, str]:
     """Name by code, for answers that are codes."""
-    return {code: division.name for code, division in divisions().items()}
+    return {code: division.name for code, division in county_divisions().items()}
 
 
 def divisions_within(actor: Actor) -> list[Division]:
     """Those that lie within the actor's own, in an order where villages follow their township."""
     own = actor.division or ""
-    return sorted((d for d in divisions().values() if d.code.startswith(own)), key=lambda d: d.code)
+    return sorted((d for d in county_divisions().values() if d.code.startswith(own)), key=lambda d: d.code)
 
 
 def local_time(at: datetime | None) -> str:

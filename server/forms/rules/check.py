@@ -12,7 +12,8 @@ from lxml import etree
 
 from server.forms.rules.expression import Context, compile_expression
 from server.forms.rules.instance import Template, lay_over
-from server.forms.rules.values import CHINA, Budget, Exhausted, Moment, Node, Unknowable, moment_of, truth
+from server.forms.rules.values import Budget, Exhausted, Moment, Node, Unknowable, moment_of, truth
+from server.settings import CHINA
 
 log = logging.getLogger(__name__)
 _MOST_VIOLATIONS = 200

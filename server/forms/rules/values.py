@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 
-CHINA = timezone(timedelta(hours=8))
+from server.settings import CHINA
+
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - days are of local time
 
 
@@ -22,7 +23,7 @@ class Exhausted(Exception):
 class Budget:
     """Nodes that may yet be looked at: rules over repeats grow with the square of what was sent."""
 
-    left: int = 2_000_000
+    left: int = 300_000
 
     def spend(self, nodes: int) -> None:
         """Raises: Exhausted."""

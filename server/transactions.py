@@ -131,6 +131,7 @@ def _with_options(engine: Engine, *, write: bool) -> Engine:
 _last_id_lock = threading.Lock()
 _last_id_us = 0
 _EPOCH_US = 1_700_000_000_000_000
+SECOND_OF_IDS = 1_000_000 << 13
 
 
 def new_id() -> int:
@@ -152,6 +153,11 @@ def new_ids(count: int) -> list[int]:
         first = max(_last_id_us + 1, time.time_ns() // 1000 - _EPOCH_US)
         _last_id_us = first + count - 1
     return [((first + number) << 13) | (int.from_bytes(random[2 * number : 2 * number + 2]) & 0x1FFF) for number in range(count)]
+
+
+def first_id_at(at: datetime) -> int:
+    """The lowest key that new_id could give at this time."""
+    return (int(at.timestamp() * 1_000_000) - _EPOCH_US) << 13
 
 
 class Statement:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 from server import problems
@@ -30,6 +32,13 @@ class Division:
     def prefix(self) -> str:
         """The digits that every code within this division begins with."""
         return self.code[: _DIGITS[self.level]]
+
+
+@cache
+def county_divisions() -> dict[str, Division]:
+    """The county's divisions (xlsforms/divisions.csv) by code, in the file's order."""
+    with resources.as_file(resources.files("xlsforms") / "divisions.csv") as path:
+        return read_divisions(Path(path))
 
 
 def read_divisions(path: Path) -> dict[str, Division]:

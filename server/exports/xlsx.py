@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from openpyxl.utils import get_column_letter
 from sqlalchemy import Engine
 
 from server.exports.csv_files import CsvExport
@@ -51,16 +52,6 @@ _RELS = (
     ' Target="xl/workbook.xml"/></Relationships>'
 )
 Show = Callable[[Any], Any]
-
-
-def column_letters(number: int) -> str:
-    """0 -> A, 26 -> AA."""
-    letters = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
 
 
 def _text(value: str) -> str:
@@ -155,7 +146,7 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
             versions = version_names(session, export.source)
             encrypted = EncryptedRows(session, export.source, storage, export.decryptor)
             titles = ["SubmissionDate", *_titles(layout.root, language), *ROOT_TAIL]
-            letters = tuple(column_letters(n) for n in range(len(titles)))
+            letters = tuple(get_column_letter(n + 1) for n in range(len(titles)))
             root = Sheet("Submissions", letters, _shows(layout.root, export, language, before=1))
 
             def root_sheet() -> Iterator[bytes]:
@@ -194,7 +185,7 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
 
 def _sheets_of(table: RepeatTable, export: CsvExport, language: str) -> _RepeatSheets:
     titles = [*_titles(table.columns, language), "PARENT_KEY", "KEY"]
-    letters = tuple(column_letters(n) for n in range(len(titles)))
+    letters = tuple(get_column_letter(n + 1) for n in range(len(titles)))
     return _RepeatSheets(Sheet(table.name, letters, _shows(table.columns, export, language, before=0)), titles, table)
 
 

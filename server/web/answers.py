@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from server.access.divisions import county_divisions
 from server.forms.fields import FormDefinition
 from server.model import Attachment
 from server.submissions.queries import Answer, label_in, masked
-from server.web.showing import division_name, divisions, read_time
+from server.web.showing import division_name, read_time
 
 _PLACES = {"geopoint", "geotrace", "geoshape"}
 _IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
@@ -39,7 +40,7 @@ def _shown(answer: Answer, files: Mapping[str, Attachment], *, unmasked: bool) -
         text, is_masked = masked(text), True
     elif answer.kind == "dateTime":
         text = read_time(text)
-    elif answer.kind in {"string", "select1"} and isinstance(answer.value, str) and answer.value in divisions():
+    elif answer.kind in {"string", "select1"} and isinstance(answer.value, str) and answer.value in county_divisions():
         text = division_name(answer.value)
     elif answer.kind == "geopoint":
         text = _read_place(text)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
-from pathlib import Path
 
-from server.access.divisions import read_divisions
+from server.access.divisions import county_divisions
 
 
 @cache
 def known_divisions() -> dict[str, str]:
     """Code by whatever may stand for it in a register: the 12 digits, the digits that count, the name, township and name."""
-    with resources.as_file(resources.files("xlsforms") / "divisions.csv") as path:
-        found = read_divisions(Path(path))
+    found = county_divisions()
     names: dict[str, set[str]] = {}
     for one in found.values():
         parent = found.get(one.parent)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,18 +19,16 @@ from typing import Any, Self
 
 import orjson
 from isal import isal_zlib
+from openpyxl.utils import get_column_letter
 
 from server import problems
 from server.problems import Problem
 from server.storage import Blob, Storage
+from server.xlsx_archive import archive_fault
 
 MOST_BYTES = 50_000_000
 _SECONDS = 90
 _MOST_UNPACKED = 600_000_000
-_MOST_ENTRIES = 2_000
-# A sheet of repeated rows packs 1:100 at times; only zeros and the like pack far tighter.
-_MOST_RATIO = 300
-_RATIO_COUNTS_FROM = 5_000_000
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _PACKAGES = Path(__file__).resolve().parents[3]
 _NOT_A_NAME = re.compile("[\x00-\x1f\x7f\ud800-\udfff/\\\\]")
@@ -74,17 +71,7 @@ def read_register(storage: Storage, path: Path, file_name: str, *, sheet: str = 
 def _column_names(header: list[str], samples: list[Any]) -> list[str]:
     width = max([len(header), *(len(cells) for _number, cells in samples)])
     padded = [*header, *[""] * (width - len(header))]
-    return [name.strip()[:255] or column_letters(index) for index, name in enumerate(padded)]
-
-
-def column_letters(index: int) -> str:
-    """The column as spreadsheet programs call it: A for 0."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
+    return [name.strip()[:255] or get_column_letter(index + 1) for index, name in enumerate(padded)]
 
 
 def _kind_of(path: Path, file_name: str) -> str:
@@ -107,17 +94,9 @@ def _kind_of(path: Path, file_name: str) -> str:
 
 
 def _check_archive(path: Path) -> None:
-    """Nothing is unpacked here; the sizes come from the archive's own list, and no more than they say is ever read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise _refusal("damaged", None) from None
-    tight = any(entry.file_size > _RATIO_COUNTS_FROM and entry.file_size > _MOST_RATIO * max(entry.compress_size, 1) for entry in entries)
-    if len(entries) > _MOST_ENTRIES or sum(entry.file_size for entry in entries) > _MOST_UNPACKED or tight:
-        raise _refusal("size", None)
-    if "xl/workbook.xml" not in {entry.filename.lstrip("/") for entry in entries}:
-        raise _refusal("damaged", None)
+    fault = archive_fault(path, most_unpacked=_MOST_UNPACKED)
+    if fault is not None:
+        raise _refusal(fault, None)
 
 
 def _run_child(path: Path, kind: str, target: Path, sheet: str) -> dict[str, Any]:

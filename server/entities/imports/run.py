@@ -20,10 +20,9 @@ from server.entities.records import Origin, lock_entities, new_stamp
 from server.entities.scope import is_scoped
 from server.entities.sent import SentEntity
 from server.model import Entity, EntityImport, EntityList, EntityVersion
+from server.transactions import SECOND_OF_IDS
 
 CHUNK = 500
-# Ids are microseconds, shifted by 13 bits (transactions.new_id): what was committed late may have one of up to a second ago.
-_SECOND = 1_000_000 << 13
 _TAKEN = ("其后有了同一个值的条目，未导入。", "Since the check an entity with this value has come; the row was left out.")
 _CHANGED = ("其后该条目被删除、移出或改了匹配的值，未导入。", "Since the check the entity was deleted, moved away, or lost this value; the row was left out.")
 
@@ -39,7 +38,8 @@ class Newcomers:
         """What came since the last look."""
         table: Any = Entity.__table__.c
         text = key_text(session.get_bind().dialect.name, key)
-        statement = select(table.id, text).where(table.list_id == found.list_id, table.id > self.since - _SECOND, table.deleted_at.is_(None))
+        # What was committed late may have an id of up to a second ago.
+        statement = select(table.id, text).where(table.list_id == found.list_id, table.id > self.since - SECOND_OF_IDS, table.deleted_at.is_(None))
         # In the order of the index that holds both columns: it is then the cheapest, whatever the database thinks of the list's size.
         for entity_id, value in session.connection().execute(statement.order_by(table.list_id, table.id)):
             self.keys.add(value)

@@ -19,13 +19,12 @@ from server.entities.imports.undo import undo_chunk
 from server.model import EntityImport, EntityList
 from server.problems import Problem
 from server.storage import Storage, record_blob
-from server.transactions import transaction
+from server.transactions import first_id_at, transaction
 
 _PIECE_SECONDS = 2.0
 _HELD_SECONDS = 20
 # Long enough for a phone that waits for SQLite's only writer to be let in between two chunks.
 _PAUSE_SECONDS = 0.004
-_EPOCH = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
 def is_waiting(session: Session) -> bool:
@@ -126,7 +125,7 @@ class _Piece:
         position, checked_at = found.position, found.checked_at or found.created_at
         is_first = position == 0
         lines = read_lines(self._storage, found.plan_sha256 or "", skip=position)
-        newcomers = Newcomers(int((checked_at - _EPOCH).total_seconds() * 1_000_000) << 13)
+        newcomers = Newcomers(first_id_at(checked_at))
         while time.monotonic() < self._until:
             chunk = list(islice(lines, CHUNK))
             with transaction(self._engine, write=True) as session:

@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 _LEASE_SECONDS = 15
 _IDLE_SECONDS = 0.4
 _SYNC_BATCH = 500
-_RULES_BATCH = 200
+# As large as the sync's: a smaller one is full while the sync's is not, and the rounds would follow each other without a pause.
+_RULES_BATCH = 500
 _CHAIN_BATCH = 2000
 _ENTITY_BATCH = 200
 # Not at once: starting again and again must not read the whole store each time.

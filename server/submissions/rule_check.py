@@ -14,7 +14,7 @@ from sqlalchemy import Engine, and_, delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from server.changes import last_position, read_changes, read_cursor, save_cursor
-from server.forms.rules.check import Violation, check_rules
+from server.forms.rules.check import FormRules, Violation, check_rules
 from server.forms.rules.known import form_rules
 from server.model import RuleViolations, Submission, SubmissionVersion
 from server.problems import Problem
@@ -51,27 +51,30 @@ def _check(session: Session, places: Sequence[tuple[int, int]]) -> tuple[list[tu
     """(project, version) of earlier findings that no longer count, and rows of what the current versions break."""
     version = SubmissionVersion
     statement = (
-        select(version.project_id, version.id, version.submission_id, version.form_version_id, version.xml, version.received_at, RuleViolations.version_id)
+        select(version.project_id, version.id, version.submission_id, version.form_version_id, version.received_at, RuleViolations.version_id.label("known"))
         .join(Submission, and_(Submission.project_id == version.project_id, Submission.current_version_id == version.id))
         .outerjoin(RuleViolations, and_(RuleViolations.project_id == version.project_id, RuleViolations.version_id == version.id))
         .where(tuple_(Submission.project_id, Submission.id).in_(places), version.is_encrypted.is_(False))
     )  # fmt: skip
-    earlier: list[tuple[int, int]] = []
+    rows = session.execute(statement).all()
+    earlier = [(row.project_id, row.id) for row in rows if row.known is not None]
+    rules = {form_version_id: form_rules(session, form_version_id) for form_version_id in {row.form_version_id for row in rows}}
+    # Most of the work is the XML: it is read of forms that have something to judge.
+    judged = {(row.project_id, row.id): row for row in rows if rules[row.form_version_id] is not None}
     broken: list[dict[str, Any]] = []
-    for project_id, version_id, submission_id, form_version_id, xml, received_at, known in session.execute(statement, execution_options={"yield_per": 20}):
-        if known is not None:
-            earlier.append((project_id, version_id))
-        found = _violations(session, form_version_id, bytes(xml), received_at)
+    xml_of = select(version.project_id, version.id, version.xml).where(tuple_(version.project_id, version.id).in_(list(judged)))
+    for project_id, version_id, xml in session.execute(xml_of, execution_options={"yield_per": 20}) if judged else ():
+        row = judged[project_id, version_id]
+        found = _violations(rules[row.form_version_id], bytes(xml), row.received_at)
         if found:
             broken.append({
-                "project_id": project_id, "version_id": version_id, "submission_id": submission_id,
+                "project_id": project_id, "version_id": version_id, "submission_id": row.submission_id,
                 "violations": [asdict(violation) for violation in found], "checked_at": datetime.now(UTC),
             })  # fmt: skip
     return earlier, broken
 
 
-def _violations(session: Session, form_version_id: int, xml: bytes, received_at: datetime) -> list[Violation]:
-    rules = form_rules(session, form_version_id)
+def _violations(rules: FormRules | None, xml: bytes, received_at: datetime) -> list[Violation]:
     try:
         return check_rules(rules, parse_xml(xml), received_at=received_at) if rules is not None else []
     except Problem:

@@ -38,6 +38,10 @@ class FormRules:
     template: Template
     binds: dict[Path, Bind]
 
+    def can_be_broken(self) -> bool:
+        """Any question is required or constrained."""
+        return any(bind.constraint or (bind.required and bind.is_asked) for bind in self.binds.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:

@@ -27,11 +27,12 @@ from benchmarks.running_server import RunningServer, running_server
 from server.access.accounts import assign_role, create_user
 from server.access.actor import system_actor
 from server.access.phones import create_phone
+from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
 from server.access.sessions import sign_in
 from server.settings import Settings
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 TOWNSHIPS, VILLAGES = 5, 6
 PASSWORD = "the benchmark's own"
@@ -94,7 +95,7 @@ class Client:
 
 def prepare_people(settings: Settings, phones: int) -> tuple[str, list[str]]:
     """An administrator's token; the paths of a phone for each township, then of `phones` in the villages."""
-    engine, actor, secrets = open_engine(settings.server_database), system_actor("benchmark"), Secrets(read_secret_key(settings))
+    engine, actor, secrets = open_server_database(settings), system_actor("benchmark"), Secrets(read_secret_key(settings))
     places = [village(number * VILLAGES)[:9] for number in range(TOWNSHIPS)] + [village(number) for number in range(phones)]
     with transaction(engine, write=True) as session:
         user = create_user(session, actor, email="clerk@example.org", password=PASSWORD, name="clerk", password_rounds=1)
@@ -150,7 +151,7 @@ def change(clerk: Client, person: str, number: int) -> None:
 
 def settle(settings: Settings) -> None:
     """As autovacuum leaves the tables a minute later."""
-    engine = open_engine(settings.server_database)
+    engine = open_server_database(settings)
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM (ANALYZE) entities, entity_versions")

@@ -22,9 +22,10 @@ from benchmarks.running_server import RunningServer, running_server
 from benchmarks.stored import fill
 from server.access.accounts import assign_role, create_user
 from server.access.actor import system_actor
+from server.access.sealed import open_server_database
 from server.access.sessions import sign_in
 from server.settings import Settings
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 FORM = "/v1/projects/1/forms/questionnaire"
 SVC = f"{FORM}.svc"
@@ -47,7 +48,7 @@ PAGE_SECONDS = 0.18
 
 
 def _token(settings: Settings) -> str:
-    engine = open_engine(settings.server_database)
+    engine = open_server_database(settings)
     actor = system_actor("benchmark")
     with transaction(engine, write=True) as session:
         user = create_user(session, actor, email="reader@example.org", password=PASSWORD, name="reader", password_rounds=1)

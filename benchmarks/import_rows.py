@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.running_server import prepare
 from server.access.actor import system_actor
+from server.access.sealed import open_server_database
 from server.entities.imports import work
 from server.entities.imports.mapping import ImportSettings, read_label
 from server.entities.imports.reading import read_register
@@ -33,7 +34,7 @@ from server.exports.entity_rows import select_entities
 from server.model import EntityImport
 from server.settings import Settings
 from server.storage import Storage, open_storage
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 PROPERTIES = ("id_number", "division", "birth_date", "sex", "phone", "address", "members", "category", "income", "disability", "remark")
 HEADER = ("name", *PROPERTIES)
@@ -162,7 +163,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data=Path(folder) / "data", database_url=given.database)
         prepare(settings, [])
-        engine = open_engine(settings.server_database)
+        engine = open_server_database(settings)
         storage = open_storage(settings.blob_storage, settings.s3_endpoint, engine)
         for kind in given.kinds.split(","):
             path = Path(folder) / f"register.{kind}"

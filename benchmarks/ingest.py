@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.questionnaire import questionnaire_xform, questionnaire_xml, submission_request
 from benchmarks.running_server import RunningServer, process_cpu_seconds, running_server
 from benchmarks.stored import fill
+from server.access.sealed import open_server_database
 from server.settings import Settings
 from server.transactions import open_engine, transaction
 from sync.replicate import lag
@@ -49,7 +50,7 @@ async def _load(port: int, path: str, connections: int, seconds: float, photo: b
 
 
 def _drained(settings: Settings, *, seconds: float = 120) -> float:
-    server, central = open_engine(settings.server_database), open_engine(settings.central_database)
+    server, central = open_server_database(settings), open_engine(settings.central_database)
     start = time.monotonic()
     while time.monotonic() - start < seconds:
         if lag(server, central).rows == 0:
@@ -62,7 +63,7 @@ def _drained(settings: Settings, *, seconds: float = 120) -> float:
 
 def _commit_rate(settings: Settings, seconds: float = 3) -> float:
     """Single-row commits a second of a submission-sized row, one writer."""
-    engine = open_engine(settings.server_database)
+    engine = open_server_database(settings)
     row = questionnaire_xml()
     with transaction(engine, write=True) as session:
         session.connection().exec_driver_sql("CREATE TABLE commit_rate (n INTEGER, xml TEXT)")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from server.access.actor import system_actor
 from server.access.phones import create_phone
+from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
 from server.forms.drafts import save_draft
@@ -25,7 +26,7 @@ from server.forms.publish import publish_draft
 from server.model import Project
 from server.model.revision import prepare_schema
 from server.settings import Settings
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def free_port() -> int:
 def prepare(settings: Settings, xforms: list[bytes]) -> str:
     """Schema, project 1 with these forms published, one phone; its path below the server's address."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.server_database)
+    engine = open_server_database(settings)
     prepare_schema(engine)
     actor = system_actor("benchmark")
     with transaction(engine, write=True) as session:

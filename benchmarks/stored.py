@@ -8,11 +8,12 @@ import orjson
 from sqlalchemy import text
 
 from benchmarks.questionnaire import questionnaire_xform, questionnaire_xml
+from server.access.sealed import open_server_database
 from server.forms.fields import read_form_definition
 from server.settings import Settings
 from server.submissions.answers import read_answers, shape_of
 from server.submissions.envelope import parse_xml
-from server.transactions import open_engine, stored_time, transaction
+from server.transactions import stored_time, transaction
 
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)",
@@ -30,8 +31,8 @@ _FILL_SUBMISSIONS = (
 
 def fill(settings: Settings, count: int) -> None:
     """So many submissions are stored in project 1, form 1."""
-    engine = open_engine(settings.server_database)
-    shape = shape_of(read_form_definition(questionnaire_xform()))
+    engine = open_server_database(settings)
+    shape = shape_of(read_form_definition(questionnaire_xform()), None)
     xml = questionnaire_xml("uuid:stored")
     answers = orjson.dumps(read_answers(parse_xml(xml), shape, "stored")).decode()
     dialect = engine.dialect.name

@@ -9,6 +9,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server import odata, openrosa, rest, web
+from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
 from server.http import asking_first, health, problem_answers, storable
@@ -17,7 +18,6 @@ from server.http.parts import Parts
 from server.openrosa import answers
 from server.settings import Settings
 from server.storage import open_storage
-from server.transactions import open_engine
 
 
 class _NoFlaskSession(SessionInterface):
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> Flask:
     """The WSGI app over a prepared database. Two apps with two settings live in one process side by side."""
     app = Flask("server", static_folder=None)
     app.url_map.strict_slashes = False
-    engine = open_engine(settings.server_database)
+    engine = open_server_database(settings)
     secrets = Secrets(read_secret_key(settings))
     app.secret_key = secrets.signing
     app.session_interface = _NoFlaskSession()

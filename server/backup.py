@@ -25,6 +25,7 @@ from sqlalchemy import Engine, Integer, LargeBinary, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from server import problems
+from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.model import BlobRow, Project, Table
 from server.model.revision import HEAD, prepare_schema
@@ -32,7 +33,7 @@ from server.model.schema import Instant
 from server.problems import Problem
 from server.settings import Settings
 from server.storage import Storage, open_storage
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 _ROWS = 500
 
@@ -120,7 +121,7 @@ def read_backup(settings: Settings, path: Path) -> int:
     Raises: not_empty, backup_unreadable (cut off, a blob that is not what its name says), schema_is_newer.
     """
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.server_database, pool_size=2)
+    engine = open_server_database(settings, pool_size=2)
     prepare_schema(engine)
     storage = open_storage(settings.blob_storage, settings.s3_endpoint, engine)
     count = 0

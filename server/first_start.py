@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from server.access.accounts import assign_role, create_user
 from server.access.actor import Actor, system_actor
 from server.access.phones import PhoneAccess, create_phone, list_phones
+from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets, new_password
 from server.forms.compile import compile_xlsform
@@ -24,7 +25,7 @@ from server.model import Project
 from server.model.revision import prepare_schema
 from server.settings import Settings
 from server.storage import Storage, open_storage
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 PROJECT_NAME = "海晏县民政"
 
@@ -41,7 +42,7 @@ class FirstStart:
 def start(settings: Settings, *, with_forms: bool = True) -> FirstStart:
     """The database is at this program's schema, and set up if it was empty. Raises: schema_is_newer."""
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.server_database, pool_size=2)
+    engine = open_server_database(settings, pool_size=2)
     try:
         prepare_schema(engine)
         secrets = Secrets(read_secret_key(settings))

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from server.access.actor import system_actor
 from server.access.audit import chain_audit
+from server.access.sealed import open_server_database
 from server.changes import last_position
 from server.entities.held import force_held
 from server.entities.imports import work as imports
@@ -75,7 +76,7 @@ class Jobs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.engine: Engine = open_engine(settings.server_database, pool_size=2)
+        self.engine: Engine = open_server_database(settings, pool_size=2)
         self.storage: Storage = open_storage(settings.blob_storage, settings.s3_endpoint, self.engine)
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.jobs = [

@@ -13,8 +13,9 @@ import orjson
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
+from server.access.sealed import masked, matching_hash
 from sync.sources import SubmissionState
-from sync.tables import GEOMETRY, FormTable, PostgisGeometry, family
+from sync.tables import GEOMETRY, FormTable, PostgisGeometry, family, kind_of
 from sync.values import Reader, Unfit, instant_text, point_wkbs, read_points, read_text, reader_of, shape_wkb
 
 Row = list[Any]
@@ -33,6 +34,7 @@ class Branch:
     texts: list[tuple[str, int, str]] = field(default_factory=list)
     typed: list[tuple[str, int, str, Reader]] = field(default_factory=list)
     places: list[tuple[str, int, str, str, int]] = field(default_factory=list)  # kind, SRID
+    sealed: list[tuple[str, int]] = field(default_factory=list)
     groups: dict[str, Branch] = field(default_factory=dict)
 
 
@@ -118,6 +120,10 @@ class RowMaker:
                     self._put_place(row, index, kind, srid, answer)
                 except Unfit:
                     unfit[path] = answer
+        for name, index in branch.sealed:
+            answer = get(name)
+            if answer is not None:
+                row[index : index + 2] = masked(str(answer)), matching_hash(answer)
         for name, below in branch.groups.items():
             group = get(name)
             if group.__class__ is dict:
@@ -147,7 +153,7 @@ def _plan(made: FormTable, state: SubmissionState, dialect: str) -> Plan:
     known: Plan | None = made.plans.get(key)
     if known is None or known.width != width:
         names = [column.name for column in made.table.columns]
-        kinds = {entry.path: family(entry.kind) for entry in state.form.definition.fields}
+        kinds = {entry.path: family(kind_of(entry)) for entry in state.form.definition.fields}
         root = Branch()
         for column in made.columns:
             if kinds.get(made.path + column.path, family(column.kind)) != family(column.kind):
@@ -160,6 +166,8 @@ def _plan(made: FormTable, state: SubmissionState, dialect: str) -> Plan:
             if column.kind in GEOMETRY:
                 srid = _SRID if isinstance(made.table.columns[column.name].type, PostgisGeometry) else 0
                 branch.places.append((*place, column.kind, srid))
+            elif column.kind == "sealed":
+                branch.sealed.append((column.path[-1], names.index(column.name)))
             elif reader is read_text:
                 branch.texts.append(place)
             else:

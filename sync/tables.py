@@ -34,6 +34,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
+from server.access.sealed import is_sealed_name
+from server.forms.fields import Field
 from server.model.schema import Instant
 from sync.names import readable_name, unused_name
 from sync.sources import FormState
@@ -53,7 +55,8 @@ CURSOR = Table("minqing_cursor", _META, Column("id", Integer, primary_key=True),
 GEOMETRY = {"geopoint", "geotrace", "geoshape"}
 POINT_PARTS = ("longitude", "latitude", "altitude", "accuracy")
 _HELD = {"structure", "repeat"}
-_TEXTS = {"select1", "select", "string", "barcode", "binary"}
+# "sealed": a number of access/sealed.py, here as its mask, with the hash that equal numbers share beside it.
+_TEXTS = {"select1", "select", "string", "barcode", "binary", "sealed"}
 
 
 def family(kind: str) -> str:
@@ -70,6 +73,11 @@ class PostgisGeometry(UserDefinedType[bytes]):
         return "geometry"
 
 
+def kind_of(entry: Field) -> str:
+    """The kind of column that the question's answers go to."""
+    return "sealed" if is_sealed_name(entry.name) and entry.kind not in _HELD else entry.kind
+
+
 def _column_type(kind: str, *, has_postgis: bool) -> TypeEngine[Any]:
     if kind in GEOMETRY:
         return PostgisGeometry() if has_postgis else LargeBinary()
@@ -81,7 +89,7 @@ def _column_type(kind: str, *, has_postgis: bool) -> TypeEngine[Any]:
 
 @dataclass(slots=True)
 class FieldColumn:
-    """Where the answer at `path` (below the table's own path) goes. `extras`: longitude... -> column, for points."""
+    """Where the answer at `path` (below the table's own path) goes. `extras`: longitude... -> column, for points; hash, for sealed numbers."""
 
     path: tuple[str, ...]
     kind: str
@@ -185,7 +193,7 @@ class CentralTables:
             if entry.kind in _HELD:
                 continue
             home = max((p for p in repeats if entry.path[: len(p)] == p), key=len, default=())
-            self._ensure(connection, tables[home], entry.path[len(home) :], entry.kind)
+            self._ensure(connection, tables[home], entry.path[len(home) :], kind_of(entry))
         self._grown.add(key)
         return tables
 
@@ -220,16 +228,27 @@ class CentralTables:
         for column in _add_to(made, path, kind, name, has_postgis=self.has_postgis):
             declared = CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(text(f"ALTER TABLE {preparer.quote(made.table.name)} ADD COLUMN {declared}".replace(":", r"\:")))
+        if kind == "sealed":
+            self._index_hash(connection, made, readable_name(name, "hash"))
         connection.execute(insert(COLUMNS), {"table_name": made.table.name, "column_name": name, "path": "/".join(path), "kind": kind})
 
 
+    def _index_hash(self, connection: Connection, made: FormTable, column: str) -> None:
+        """Who else has this number is asked of the whole table."""
+        index_name = unused_name(readable_name("ix", made.table.name, column), _relations(connection))
+        preparer = connection.dialect.identifier_preparer
+        on = f"{preparer.quote(made.table.name)} ({preparer.quote(column)})"
+        connection.execute(text(f"CREATE INDEX {preparer.quote(index_name)} ON {on}".replace(":", r"\:")))
+
+
 def _extras(kind: str, name: str) -> dict[str, str]:
-    return {part: readable_name(name, part) for part in POINT_PARTS} if kind == "geopoint" else {}
+    parts = POINT_PARTS if kind == "geopoint" else ("hash",) if kind == "sealed" else ()
+    return {part: readable_name(name, part) for part in parts}
 
 
 def _add_to(made: FormTable, path: tuple[str, ...], kind: str, name: str, *, has_postgis: bool) -> list[Column[Any]]:
     extras = _extras(kind, name)
-    added = [Column(name, _column_type(kind, has_postgis=has_postgis)), *(Column(extra, Float(53)) for extra in extras.values())]
+    added = [Column(name, _column_type(kind, has_postgis=has_postgis)), *(Column(extra, Float(53) if kind == "geopoint" else String(32)) for extra in extras.values())]
     for column in added:
         made.table.append_column(column)
     made.columns.append(FieldColumn(path, kind, name, extras))

@@ -43,13 +43,14 @@ def minqing(data: Path | None) -> None:
 @contextmanager
 def open_data() -> Iterator[tuple[Settings, Engine]]:
     """The settings and the database of a server that was started before."""
+    from server.access.sealed import open_server_database
     from server.model.revision import check_revision
-    from server.transactions import open_engine, transaction
+    from server.transactions import transaction
 
     settings = Settings.from_environment()
     if settings.server_database.startswith("sqlite:///") and not Path(settings.server_database.removeprefix("sqlite:///")).exists():
         raise click.ClickException("还没有数据。请先运行 minqing serve。/ No data yet: run minqing serve first.")
-    engine = open_engine(settings.server_database, pool_size=2)
+    engine = open_server_database(settings, pool_size=2)
     try:
         with transaction(engine) as session:
             check_revision(session.connection())

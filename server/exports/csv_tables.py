@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from server.access.sealed import masked
 from server.exports.sources import Source
 from server.exports.tables import Group, Path, repeats_in_order, table_tree
 from server.exports.typed_answers import AnswerReader, Read, RowType, row_type
 from server.forms.fields import Field
-from server.submissions.queries import masked
 
 Fill = Callable[[Any], Iterable[Any]]
 # Path of a select-multiple question -> the values that were chosen somewhere, in order.

@@ -85,5 +85,5 @@ class EncryptedRows:
 
     def _shape(self, form_version_id: int) -> Shape:
         if form_version_id not in self._shapes:
-            self._shapes[form_version_id] = shape_of(form_definition(self._session, form_version_id))
+            self._shapes[form_version_id] = shape_of(form_definition(self._session, form_version_id), None)
         return self._shapes[form_version_id]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, String, and_, cast, extract, false, func, literal, not_, or_, true, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Integer, String, and_, cast, extract, false, func, literal, not_, or_, true, type_coerce
 
 from server import problems
+from server.access.sealed import is_sealed_name, sealer_of
 from server.exports import json_paths
 from server.exports.filter_syntax import Both, Call, Comparison, Literal, Node, Not, OneOf, Property
 from server.model import ActorRow, Submission
@@ -29,7 +30,7 @@ MOST_SEARCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """An SQL expression and how it compares: text, number, stored (an instant column), instant (milliseconds), truth."""
+    """An SQL expression and how it compares: text, sealed (an encrypted number), number, stored (an instant column), instant (milliseconds), truth."""
 
     expression: ColumnElement[Any]
     kind: str
@@ -72,8 +73,9 @@ class SqlWriter:
     `is_repeat`: the rows are a repeat's, and the submission's properties are named below `$root/Submissions/`.
     """
 
-    def __init__(self, dialect: str, fields: Mapping[str, tuple[Path, str]], *, hidden: Collection[str] = (), is_repeat: bool = False) -> None:
-        self._dialect, self._fields, self._hidden, self._is_repeat = dialect, fields, hidden, is_repeat
+    def __init__(self, dialect: Dialect, fields: Mapping[str, tuple[Path, str]], *, hidden: Collection[str] = (), is_repeat: bool = False) -> None:
+        self._seal = sealer_of(dialect).seal
+        self._dialect, self._fields, self._hidden, self._is_repeat = dialect.name, fields, hidden, is_repeat
 
     def condition(self, node: Node) -> ColumnElement[bool]:
         """The node as a condition. Raises: unsupported_odata_field, unsupported_odata_expression, unparseable_odata_expression."""
@@ -105,14 +107,18 @@ class SqlWriter:
             direction = words[1].lower() if len(words) == 2 else "asc"
             if direction not in {"asc", "desc"}:
                 raise problems.unsupported_odata_field(words[1][:200])
-            found = self._property(words[0], None).expression
+            asked = self._property(words[0], None)
+            if asked.kind == "sealed":
+                raise problems.unsupported_odata_field(words[0][:200])
+            found = asked.expression
             order.append(found.desc().nulls_last() if direction == "desc" else found.asc().nulls_first())
             first_is_descending = first_is_descending or (number == 0 and direction == "desc")
         return (*order, _S.id.desc() if first_is_descending else _S.id.asc())
 
     def search(self, term: str) -> ColumnElement[bool]:
         """`$search`: some answer contains the term. Raises: unparseable_odata_expression (too long, empty)."""
-        return json_paths.some_answer_contains(self._dialect, search_term(term), {name.rpartition("/")[2] for name in self._hidden})
+        unread = {name.rpartition("/")[2] for name in self._hidden} | {path[-1] for path, _kind in self._fields.values() if is_sealed_name(path[-1])}
+        return json_paths.some_answer_contains(self._dialect, search_term(term), unread)
 
     def _property(self, path: str, at: int | None) -> Typed:
         name = plain_name(path)
@@ -124,6 +130,8 @@ class SqlWriter:
         if found is None or name in self._hidden:
             raise problems.unsupported_odata_field(path[:200], at)
         answer_path, kind = found
+        if is_sealed_name(answer_path[-1]):
+            return Typed(json_paths.text_answer(self._dialect, answer_path), "sealed")
         if kind in {"int", "decimal"}:
             return Typed(json_paths.number_answer(self._dialect, answer_path), "number")
         if kind == "dateTime":
@@ -150,7 +158,7 @@ class SqlWriter:
             return self._with_literal(mirrored, right, left)  # type: ignore[arg-type]
         if isinstance(right, Literal):
             return self._with_literal(node.operator, left, right)
-        if left.kind != right.kind:
+        if left.kind != right.kind or left.kind == "sealed":
             raise problems.unsupported_odata_expression(node.at, "ComparisonExpression", f"{left.kind} {node.operator} {right.kind}")
         if node.operator in _OPERATORS:
             return _OPERATORS[node.operator](left.expression, right.expression)  # type: ignore[no-any-return]
@@ -163,6 +171,8 @@ class SqlWriter:
             return left.expression.is_(None) if name == "eq" else left.expression.is_not(None)
         if left.kind == "stored":
             return _at_stored(name, left.expression, _as_time(value))
+        if left.kind == "sealed":
+            return self._sealed(name, left, value)
         if left.kind == "truth":
             if not isinstance(value.value, bool) or name not in {"eq", "ne"}:
                 raise problems.unparseable_odata_expression(f"expected true or false at {value.at}")
@@ -174,6 +184,14 @@ class SqlWriter:
         if left.expression is _S.instance_id:
             return left.expression == wanted if name == "eq" else left.expression != wanted
         return _equal(left.expression, wanted, is_equal=name == "eq")
+
+    def _sealed(self, name: str, left: Typed, value: Literal) -> ColumnElement[bool]:
+        """Whole numbers alone are compared: they are encrypted, and those of before that was so stand as they were sent."""
+        if name not in {"eq", "ne"}:
+            raise problems.unsupported_odata_expression(value.at, "ComparisonExpression", name)
+        number = str(_converted("text", value))
+        is_it = left.expression.in_([self._seal(number), number])
+        return is_it if name == "eq" else not_(func.coalesce(is_it, false()))
 
     # -- functions
 

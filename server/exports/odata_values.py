@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from server.submissions.queries import masked
+from server.access.sealed import masked
 
 Convert = Callable[[Any], Any]
 

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +14,16 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import orjson
 import psycopg
-from sqlalchemy import ColumnElement, Select, and_, case, cast, false, func, literal, null, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Dialect, Select, and_, case, cast, false, func, literal, null, or_, select, type_coerce
 from sqlalchemy import String as Text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import visible
+from server.access.sealed import is_sealed_name, masked_json, sealer_of
 from server.exports.filter_sql import DELETED_AT, SqlWriter, plain_name
 from server.exports.filter_syntax import Node, parse_filter, properties_of
 from server.exports.sources import Source
@@ -94,7 +96,7 @@ def select_by(
 ) -> Selection:  # fmt: skip
     """A selection by OData's options; `node` is a filter that was parsed already. Raises: those of filter_syntax and filter_sql."""
     paths, hidden = question_paths(source.fields, source.hidden)
-    writer = SqlWriter(session.get_bind().dialect.name, paths, hidden=hidden, is_repeat=is_repeat)
+    writer = SqlWriter(session.get_bind().dialect, paths, hidden=hidden, is_repeat=is_repeat)
     conditions, names = [], set()
     if filter_text is not None:
         node = parse_filter(filter_text)
@@ -136,16 +138,26 @@ def read_rows(session: Session, source: Source, selection: Selection, *, as_text
 
 
 def _chunks(session: Session, source: Source, selection: Selection, *, as_text: bool) -> Generator[list[Row], None, None]:
-    statement = _paged(session, source, selection, _columns(session.get_bind().dialect.name, as_text=as_text))
+    dialect = session.get_bind().dialect
+    opened = _opener(dialect, source, as_text=as_text)
+    statement = _paged(session, source, selection, _columns(dialect.name, as_text=as_text or opened is not None))
     connection = session.connection()
     with _bounded(session, selection) as patience:
         result = connection.execute(statement, execution_options={"stream_results": True, "yield_per": CHUNK})
         try:
             for chunk in result.partitions():
-                yield [*map(Row._make, chunk)]
+                yield [*map(Row._make, chunk)] if opened is None else [row._replace(answers=opened(row.answers)) for row in map(Row._make, chunk)]
                 patience.renew()
         finally:
             result.close()
+
+
+def _opener(dialect: Dialect, source: Source, *, as_text: bool) -> Callable[[str], Any] | None:
+    """What opens or masks the sealed numbers in one row's answers; None where the form asks for none, and nothing need be done."""
+    if not any(is_sealed_name(field.name) for field in source.fields):
+        return None
+    show = masked_json if source.hidden else sealer_of(dialect).unsealed_json
+    return show if as_text else lambda text: orjson.loads(show(text))
 
 
 def count_rows(session: Session, source: Source, selection: Selection) -> int:

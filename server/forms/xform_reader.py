@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from server import problems
+from server.access.sealed import is_sealed_name
 from server.forms.fields import EntityDeclaration, Field, FormDefinition, Path
 
 MOST_BYTES = 20_000_000
@@ -27,8 +28,6 @@ _KINDS = {
 _BY_CONTROL = {"select1": "select1", "select": "select", "rank": "select", "upload": "binary"}
 _MEDIA = {"images": "image", "audio": "audio", "video": "video", "file": "file", "file-csv": "file"}
 _MEDIA_FORMS = {"image": "image", "big-image": "image", "audio": "audio", "video": "video"}
-# Masked unless the reader's role may see them, on every surface; a form's author can mark others (bind `sensitive`).
-_SENSITIVE = re.compile(r"(^|_)(id_number|id_card|bank_account|bank_card)$")
 
 _JR_URL = re.compile(r"jr://(images|audio|video|file|file-csv)/([^\s\"'<>]+)")
 _ITEXT = re.compile(r"jr:itext\(\s*['\"](.+)['\"]\s*\)")
@@ -235,7 +234,7 @@ class XFormReader:
             kind=kind,
             labels=self._labels.get(path, {}),
             choice_list=choice_list,
-            sensitive=marked or bool(_SENSITIVE.search(path[-1])),
+            sensitive=marked or is_sealed_name(path[-1]),
             required=required not in {"", "false()", "false"},
             declared=self._declared(path, node),
         )

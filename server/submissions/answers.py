@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lxml import etree
 
+from server.access.sealed import is_sealed_name
 from server.forms.fields import FormDefinition
 
 _MAX_INT = 2**63 - 1
@@ -15,20 +16,28 @@ _MAX_INT = 2**63 - 1
 _FLOAT_CHARACTERS = 17
 
 
+Seal = Callable[[str], str]
+
+
 class Shape:
     """A form version's fields as a tree that answers are read along. Made once per form version."""
 
-    __slots__ = ("binaries", "children", "kind", "name")
+    __slots__ = ("binaries", "children", "kind", "name", "seal")
 
     def __init__(self, name: str, kind: str) -> None:
         self.name, self.kind = name, kind
         self.children: dict[str, Shape] = {}
         self.binaries: tuple[tuple[str, ...], ...] = ()
+        self.seal: Seal | None = None
 
 
-def shape_of(definition: FormDefinition) -> Shape:
-    """The tree of `definition`'s fields; the root's `binaries` are the paths of file questions."""
+def shape_of(definition: FormDefinition, seal: Seal | None) -> Shape:
+    """The tree of `definition`'s fields; the root's `binaries` are the paths of file questions.
+
+    `seal`: what is done to ID and bank account numbers (access/sealed.py); None leaves them as they are.
+    """
     root = Shape("", "structure")
+    root.seal = seal
     for field in definition.fields:
         node = root
         for name in field.path[:-1]:
@@ -73,10 +82,10 @@ def read_answers(root: etree._Element, shape: Shape, instance_id: str) -> dict[s
     A row's `__id` is the one ODK Central's OData gives it, by submission and place. Questions that the form version does not
     know are kept as text: a phone sent them, so they are not dropped.
     """
-    return _read_group(root, shape, f"Submissions#{instance_id}")
+    return _read_group(root, shape, f"Submissions#{instance_id}", shape.seal)
 
 
-def _read_group(element: etree._Element, shape: Shape | None, place: str) -> dict[str, Any]:
+def _read_group(element: etree._Element, shape: Shape | None, place: str, seal: Seal | None) -> dict[str, Any]:
     # Every submission's every answer passes here: names and kinds are looked up in place.
     answers: dict[str, Any] = {}
     children = shape.children if shape is not None else _NO_CHILDREN
@@ -91,16 +100,19 @@ def _read_group(element: etree._Element, shape: Shape | None, place: str) -> dic
             if isinstance(rows, list) and child.get(_TEMPLATE) is None:
                 row_place = f"{place}%%{name}#{len(rows)}"
                 # Last, so that no element called __id takes the place of the key.
-                rows.append({**_read_group(child, node, row_place), "__id": _sha1(row_place)})
+                rows.append({**_read_group(child, node, row_place, seal), "__id": _sha1(row_place)})
         elif len(child):
-            answers[name] = _read_group(child, node, f"{place}%%{name}#")
+            answers[name] = _read_group(child, node, f"{place}%%{name}#", seal)
         else:
             text = child.text
             if text is None or not (text := text.strip()):
                 answers.setdefault(name, None)
             else:
                 reader = _READERS.get(node.kind) if node is not None else None
-                answers[name] = text if reader is None else reader(text)
+                if seal is not None and is_sealed_name(name):
+                    answers[name] = seal(text)
+                else:
+                    answers[name] = text if reader is None else reader(text)
     return answers
 
 

@@ -18,6 +18,7 @@ from server.submissions.answers import file_names, read_answers
 from server.submissions.arriving import SENDERS, Sending, division_of
 from server.submissions.envelope import Envelope
 from server.submissions.known_forms import known_form, known_shape
+from server.submissions.stored_xml import stored_xml
 from server.transactions import Statement, new_id, sqlite_time
 
 _SENDER = (
@@ -121,13 +122,14 @@ def _row(
         return None
     version_id = new_id()
     answers = {} if envelope.is_encrypted else read_answers(envelope.root, shape, envelope.instance_id)
+    answers_text = orjson.dumps(answers).decode()
     expected = dict.fromkeys(name[:255] for name in (envelope.media if envelope.is_encrypted else file_names(answers, shape)))
     sent = {}
     for file in sending.files:
         sent.setdefault(file.name, file)
     return {
         "project_id": project_id, "id": version_id, "form_pk": found[0], "form_id": envelope.form_id, "submission_id": new_id(), "form_version_id": found[1],
-        "instance_id": envelope.instance_id, "xml": xml, "answers": orjson.dumps(answers).decode(), "is_encrypted": envelope.is_encrypted,
+        "instance_id": envelope.instance_id, "xml": stored_xml(engine.dialect, xml, answers_text), "answers": answers_text, "is_encrypted": envelope.is_encrypted,
         "is_complete": not sending.more_to_come, "device_id": sending.device_id, "user_agent": sending.user_agent,
         "received_at": datetime.now(UTC), "instance_name": envelope.instance_name, "audit_id": new_id(), "change_id": new_id(),
         "details": orjson.dumps({"instanceId": envelope.instance_id, "submissionDefId": version_id}).decode(), "division": division_of(answers), "token_key": token_key,

@@ -17,6 +17,7 @@ from server.forms.definitions import form_definition
 from server.forms.fields import EntityDeclaration, FormDefinition
 from server.model import AuditEntry, Entity, EntityHeld, EntityList, EntityVersion, Form, FormVersion, Submission, SubmissionVersion
 from server.submissions.envelope import EntityElement, Envelope, local_name, read_envelope
+from server.submissions.stored_xml import sent_xml
 
 
 def read_entity_changes(envelope: Envelope, definition: FormDefinition) -> list[EntityChange]:
@@ -97,7 +98,7 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
         return
     # Whoever stored the edit may have read the submission before: its state then is not its state now.
     submission = session.get_one(Submission, (project_id, row.submission_id), populate_existing=True)
-    envelope = read_envelope(bytes(session.execute(select(columns.xml).where(where)).scalar_one()))
+    envelope = read_envelope(sent_xml(session, session.execute(select(columns.xml).where(where)).scalar_one()))
     errors = apply_changes(
         session, actor, project_id, read_entity_changes(envelope, definition), division=submission.division,
         submission_version_id=version_id, event=event, approved=submission.review_state == "approved",

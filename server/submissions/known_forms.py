@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect, Engine
 
+from server.access.sealed import sealer_of
 from server.forms.fields import FormDefinition
 from server.submissions.answers import Shape, shape_of
 
@@ -21,7 +22,7 @@ def shape_for(engine: Engine, form_version_id: int, definition: FormDefinition) 
     if form_version_id not in known:
         if len(known) >= _MOST:
             known.clear()
-        known[form_version_id] = shape_of(definition)
+        known[form_version_id] = shape_of(definition, sealer_of(engine.dialect).seal)
     return known[form_version_id]
 
 

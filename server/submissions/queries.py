@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor, Place, division_end, visible
+from server.access.sealed import is_sealed_name, masked_json, sealer_of
 from server.forms.fields import Field, FormDefinition
 from server.model import ActorRow, Attachment, Comment, Entity, EntityList, Form, FormVersion, RuleViolations, Submission, SubmissionVersion
+from server.submissions.stored_xml import sent_xml
 
 LIST_LIMIT = 50
 
@@ -122,9 +125,16 @@ def find_submission(
     return found
 
 
-def get_submission(session: Session, actor: Actor, project_id: int, submission_id: int, *, version_id: int | None = None) -> SubmissionDetail:
-    """The submission with the answers of its current version, or of the version named. Raises: not_found, insufficient_rights."""
+def get_submission(
+    session: Session, actor: Actor, project_id: int, submission_id: int, *, version_id: int | None = None, unmasked: bool = False
+) -> SubmissionDetail:
+    """The submission with the answers of its current version, or of the version named. `unmasked`: sealed numbers in full, which the caller logs.
+
+    Raises: not_found, insufficient_rights.
+    """
     found = find_submission(session, actor, project_id, submission_id)
+    if unmasked:
+        actor.require("person.unmask", found)
     named = session.execute(
         select(FormVersion.title, ActorRow.display_name).select_from(Submission)
         .join(Form, Form.id == Submission.form_pk).join(FormVersion, FormVersion.id == Submission.form_version_id)
@@ -141,8 +151,10 @@ def get_submission(session: Session, actor: Actor, project_id: int, submission_i
     answers = session.scalar(
         select(SubmissionVersion.answers).where(SubmissionVersion.project_id == project_id, SubmissionVersion.id == shown.id)
     )
+    show = sealer_of(session.get_bind().dialect).unsealed_json if unmasked else masked_json
+    answers = orjson.loads(show(orjson.dumps(answers or {}).decode()))
     return SubmissionDetail(
-        found, named[0], named[1], shown, answers or {}, _attachments(session, project_id, shown.id), versions, _comments(session, found)
+        found, named[0], named[1], shown, answers, _attachments(session, project_id, shown.id), versions, _comments(session, found)
     )
 
 
@@ -183,7 +195,7 @@ def _version_of(session: Session, actor: Actor, project_id: int, submission_id: 
 def get_xml(session: Session, actor: Actor, project_id: int, submission_id: int, version_id: int) -> tuple[SubmissionVersion, bytes]:
     """A version and its XML, byte for byte as it was sent. Raises: not_found, insufficient_rights."""
     version = _version_of(session, actor, project_id, submission_id, version_id)
-    return version, bytes(version.xml)
+    return version, sent_xml(session, version.xml)
 
 
 def get_attachment(session: Session, actor: Actor, project_id: int, submission_id: int, version_id: int, *, name: str) -> str:
@@ -249,7 +261,7 @@ class _Labeller:
         known = self._children.get(path, [])
         found = [answer for asked in known if asked.path != ("meta",) for answer in self._one(asked, answers.get(asked.name))]
         unknown = set(answers) - {asked.name for asked in known} - {"__id"} - ({"meta"} if not path else set())
-        found += [Answer(name, "string", name, value=answers[name], text=_plain(answers[name]), path=(*path, name)) for name in sorted(unknown)]
+        found += [Answer(name, "string", name, value=answers[name], text=_plain(answers[name]), sensitive=is_sealed_name(name), path=(*path, name)) for name in sorted(unknown)]
         return tuple(found)
 
     def _one(self, asked: Field, value: Any) -> Iterator[Answer]:
@@ -278,11 +290,6 @@ def _plain(value: Any) -> str:
         parts = value.items() if isinstance(value, dict) else enumerate(value, start=1)
         return "；".join(f"{name}: {_plain(part)}" for name, part in parts if name != "__id")
     return "" if value is None else str(value)
-
-
-def masked(text: str) -> str:
-    """The first 6 and the last 4 characters; of a short text nothing."""
-    return f"{text[:6]}{'*' * (len(text) - 10)}{text[-4:]}" if len(text) > 10 else "*" * len(text)
 
 
 def entity_names(session: Session, actor: Actor, project_id: int, definition: FormDefinition, answers: Mapping[str, Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from server.submissions.arriving import Arrival, ArrivingVersion, Received, Send
 from server.submissions.entity_changes import apply_after_edit, read_entity_changes
 from server.submissions.envelope import Envelope
 from server.submissions.rows import insert_submission, insert_version
+from server.submissions.stored_xml import sent_xml
 from server.transactions import Statement, new_id
 
 _SUBMISSIONS: Table = Submission.__table__  # type: ignore[assignment]
@@ -86,7 +87,7 @@ def _receive_resend(session: Session, version: ArrivingVersion, *, may_differ: b
     ).one()  # fmt: skip
     if known.deleted_at is not None:
         raise problems.submission_was_deleted()
-    if bytes(known.xml) != version.xml:
+    if sent_xml(session, known.xml) != version.xml:
         if may_differ:
             raise problems.uniqueness_violation(["instanceID"], [version.envelope.instance_id])
         raise problems.submission_conflict(version.envelope.instance_id)

@@ -16,6 +16,7 @@ from server.access.audit import record_audit
 from server.forms.definitions import form_definition
 from server.forms.drafts import find_form
 from server.model import ActorRow, AuditEntry, EncryptionKey, Form, FormVersion, Submission, SubmissionVersion
+from server.submissions.stored_xml import sent_xml
 from server.transactions import transaction
 
 _MOST_VERSIONS = 500
@@ -225,7 +226,7 @@ def get_xml_of(session: Session, actor: Actor, which: Which, version_id: str | N
     is_sensitive = any(field.sensitive for field in form_definition(session, version.form_version_id).fields)
     if is_sensitive:
         actor.require("person.unmask", Place(version.project_id, version.form_pk))
-    return VersionXml(version, bytes(version.xml), is_sensitive)
+    return VersionXml(version, sent_xml(session, version.xml), is_sensitive)
 
 
 def record_unmasked(session: Session, actor: Actor, version: SubmissionVersion) -> None:
@@ -253,7 +254,7 @@ def list_xmls(session: Session, actor: Actor, which: Which) -> Xmls:
         select(columns.id, columns.instance_id).where(*of_it).order_by(columns.received_at.desc(), columns.id.desc()).limit(_MOST_VERSIONS)
     ).all()
     one = select(columns.xml).where(columns.project_id == submission.project_id)
-    return Xmls(form, used, ((row.instance_id, bytes(session.scalar(one.where(columns.id == row.id)) or b"")) for row in ids))
+    return Xmls(form, used, ((row.instance_id, sent_xml(session, session.scalar(one.where(columns.id == row.id)) or b"")) for row in ids))
 
 
 def list_keys(session: Session, actor: Actor, which: Which) -> Sequence[EncryptionKey]:

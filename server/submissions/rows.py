@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
+from server.submissions.stored_xml import stored_xml
 from server.transactions import Statement, new_id, stored_time
 
 _VERSION = (
@@ -62,13 +63,18 @@ _SQLITE_REST = (
 _SQLITE_EXPECTED = Statement(f"{_EXPECTED} VALUES (:project_id, :id, :name, 1) ON CONFLICT DO NOTHING")
 
 
+def _sealed(session: Session, version: Mapping[str, Any]) -> dict[str, Any]:
+    answers = orjson.dumps(version["answers"]).decode()
+    return {**version, "answers": answers, "xml": stored_xml(session.get_bind().dialect, version["xml"], answers)}
+
+
 def insert_version(session: Session, version: Mapping[str, Any]) -> bool:
     """The version's row is there; False if its instanceID was known already: another arrival won.
 
     `version`: the columns of submission_versions, `answers` as a dict.
     """
     statement = _VERSION_ALONE[session.get_bind().dialect.name]
-    row = {**version, "answers": orjson.dumps(version["answers"]).decode(), "received_at": stored_time(session, version["received_at"])}
+    row = {**_sealed(session, version), "received_at": stored_time(session, version["received_at"])}
     return statement.on(session, row).fetchone() is not None
 
 
@@ -80,7 +86,7 @@ def insert_submission(
     `expected`: names of files, each once. `is_logged`: False for drafts, which nobody follows.
     """
     rows = {
-        **version, "answers": orjson.dumps(version["answers"]).decode(), "instance_name": instance_name, "division": division,
+        **_sealed(session, version), "instance_name": instance_name, "division": division,
         "audit_id": new_id(), "change_id": new_id(), "is_logged": is_logged,
         "details": orjson.dumps({"instanceId": version["instance_id"], "submissionDefId": version["id"]}).decode(), "received_at": stored_time(session, version["received_at"]),
     }  # fmt: skip

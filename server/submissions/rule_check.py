@@ -19,6 +19,7 @@ from server.forms.rules.known import form_rules
 from server.model import RuleViolations, Submission, SubmissionVersion
 from server.problems import Problem
 from server.submissions.envelope import parse_xml
+from server.submissions.stored_xml import sent_xml
 from server.transactions import transaction
 
 CONSUMER = "rules"
@@ -65,7 +66,7 @@ def _check(session: Session, places: Sequence[tuple[int, int]]) -> tuple[list[tu
     xml_of = select(version.project_id, version.id, version.xml).where(tuple_(version.project_id, version.id).in_(list(judged)))
     for project_id, version_id, xml in session.execute(xml_of, execution_options={"yield_per": 20}) if judged else ():
         row = judged[project_id, version_id]
-        found = _violations(rules[row.form_version_id], bytes(xml), row.received_at)
+        found = _violations(rules[row.form_version_id], sent_xml(session, xml), row.received_at)
         if found:
             broken.append({
                 "project_id": project_id, "version_id": version_id, "submission_id": row.submission_id,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from server.access.divisions import county_divisions
+from server.access.sealed import masked
 from server.forms.fields import FormDefinition
 from server.model import Attachment
-from server.submissions.queries import Answer, label_in, masked
+from server.submissions.queries import Answer, label_in
 from server.web.showing import division_name, read_time
 
 _PLACES = {"geopoint", "geotrace", "geoshape"}
@@ -51,12 +52,12 @@ def _shown(answer: Answer, files: Mapping[str, Attachment], *, unmasked: bool) -
     )  # fmt: skip
 
 
-def places_of(answers: Iterable[Answer]) -> list[dict[str, Any]]:
-    """Label, kind and points ([latitude, longitude, accuracy or null]) of every place among the answers."""
+def places_of(answers: Iterable[Answer], *, unmasked: bool) -> list[dict[str, Any]]:
+    """Label, kind and points ([latitude, longitude, accuracy or null]) of every place among the answers; no sensitive ones unless `unmasked`."""
     return [
         {"label": answer.label or answer.name, "kind": answer.kind, "points": points}
         for answer in _questions(answers)
-        if answer.kind in _PLACES and (points := _points(answer.text))
+        if answer.kind in _PLACES and (unmasked or not answer.sensitive) and (points := _points(answer.text))
     ]
 
 

@@ -103,14 +103,14 @@ def unmask_submission(project_id: int, submission_id: int) -> Response:
 def _submission_page(project_id: int, submission_id: int, version_id: int | None, *, unmasked: bool = False) -> Response:
     actor, chosen = visitor().actor, language()
     with transaction(parts().engine) as session:
-        detail = queries.get_submission(session, actor, project_id, submission_id, version_id=version_id)
+        detail = queries.get_submission(session, actor, project_id, submission_id, version_id=version_id, unmasked=unmasked)
         definition = form_definition(session, detail.shown.form_version_id)
         violations = violations_of(session, project_id, detail.shown.id)
         names = division_names() | queries.entity_names(session, actor, project_id, definition, detail.answers)
     answers = queries.answers_by_label(definition, detail.answers, chosen, names=names)
     files = {attachment.name: attachment for attachment in detail.attachments}
     return page(
-        "submission.html", bounds=parts().settings.map_corners, detail=detail, submission=detail.submission, places=places_of(answers), files=files,
+        "submission.html", bounds=parts().settings.map_corners, detail=detail, submission=detail.submission, places=places_of(answers, unmasked=unmasked), files=files,
         answers=shown_answers(answers, files, unmasked=unmasked), unmasked=unmasked,
         broken=broken_rules(definition, violations, chosen),
         is_sensitive=any(field.sensitive for field in definition.fields),

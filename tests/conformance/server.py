@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from server.access.accounts import assign_role, create_user
 from server.access.actor import system_actor
+from server.access.sealed import open_server_database
 from server.app import create_app
 from server.forms.compile import CompiledForm
 from server.forms.definitions import forget_definitions
@@ -34,7 +35,7 @@ from server.rest import forms as rest_forms
 from server.serving import Gateway
 from server.settings import Settings
 from server.submissions.known_forms import forget_forms
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 
 PEOPLE = ("Alice", "Bob", "Chelsea")
 
@@ -67,7 +68,7 @@ def use_their_converter(central: Path) -> None:
 
 def prepare(settings: Settings, central: Path) -> None:
     """The database with users, project and forms."""
-    engine = open_engine(settings.server_database)
+    engine = open_server_database(settings)
     prepare_schema(engine)
     actor = system_actor()
     passwords = people_passwords(central)

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from server.access.actor import system_actor
+from server.access.sealed import open_server_database
 from server.entities.imports.mapping import ImportSettings
 from server.entities.lists import add_property, create_list
 from server.model import AuditEntry, EntityImport
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 from tests.actors.live_server import LiveServer
 from tests.databases import empty_database
 from tests.entities.imported import HEADER, OTHER_VILLAGE, PEOPLE, Office, as_csv, id_number, office, person, xlsx
@@ -147,7 +148,7 @@ def test_a_command_beside_a_running_server_does_each_row_once(database_kind: str
     server = LiveServer(tmp_path, database_url=url)
     server.start("--no-forms")
     try:
-        engine = open_engine(server.settings.server_database)
+        engine = open_server_database(server.settings)
         with transaction(engine, write=True) as session:
             people = create_list(session, system_actor(), 1, name="people")
             for name in PEOPLE:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from server.access.sealed import open_server_database
 from server.model import Attachment, Submission, SubmissionVersion
 from server.storage import open_storage
 from server.transactions import open_engine, transaction
@@ -75,7 +76,7 @@ class Phones:
 
 def missing(server: LiveServer, acknowledged: dict[str, tuple[bytes, bytes]]) -> list[str]:
     """What was acknowledged and is not there once, whole, with its photo; and anything in the server that the central database lacks."""
-    engine = open_engine(server.settings.server_database)
+    engine = open_server_database(server.settings)
     central = open_engine(server.settings.central_database)
     storage = open_storage(server.settings.blob_storage, "", engine)
     with transaction(engine) as session:
@@ -107,7 +108,7 @@ def prepare(server: LiveServer, folder: Path) -> None:
     from server.forms.publish import publish_draft
 
     server.start("--no-forms")
-    engine, xform, actor = open_engine(server.settings.server_database), form_xml(visit_form()), system_actor()
+    engine, xform, actor = open_server_database(server.settings), form_xml(visit_form()), system_actor()
     with transaction(engine, write=True) as session:
         publish_draft(session, actor, save_draft(session, actor, 1, xform=xform, definition=read_form_definition(xform)))
     engine.dispose()

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import func, select
 
 from benchmarks.running_server import process_family
+from server.access.sealed import open_server_database
 from server.model import Submission
-from server.transactions import open_engine, transaction
+from server.transactions import transaction
 from tests.actors.live_server import BOUNDARY, LiveServer, multipart
 from tests.factories.questionnaire import a_visit
 from tests.promises.test_acknowledged_is_durable import prepare
@@ -63,7 +64,7 @@ def post(server: LiveServer, body: bytes, content_type: str, *, length: int | No
 
 
 def count(server: LiveServer) -> int:
-    engine = open_engine(server.settings.server_database)
+    engine = open_server_database(server.settings)
     with transaction(engine) as session:
         found = session.scalar(select(func.count()).select_from(Submission)) or 0
     engine.dispose()
@@ -137,7 +138,7 @@ def test_another_declared_encoding_is_decoded_or_refused_never_mangled(server: L
     if status == 201:
         from server.model import SubmissionVersion
 
-        engine = open_engine(server.settings.server_database)
+        engine = open_server_database(server.settings)
         with transaction(engine) as session:
             version = session.scalars(select(SubmissionVersion).where(SubmissionVersion.instance_id == instance_id)).one()
             assert version.answers["members"][0]["name"] == name

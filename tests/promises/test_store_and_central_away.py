@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from server.access.sealed import open_server_database
 from server.model import Attachment, BlobBytes, Entity, FormVersion, Lease, SubmissionVersion
 from server.problems import Problem
 from server.storage import open_storage, record_blob
@@ -106,7 +107,7 @@ def send_visits(server: LiveServer, number: int) -> dict[str, tuple[bytes, bytes
 
 
 def spilled(server: LiveServer) -> int:
-    engine = open_engine(server.settings.server_database)
+    engine = open_server_database(server.settings)
     with transaction(engine) as session:
         found = session.scalar(select(func.count()).select_from(BlobBytes)) or 0
     engine.dispose()
@@ -131,7 +132,7 @@ def test_with_s3_away_bytes_go_to_the_database_and_move_later(database_kind: str
         while spilled(server) and time.monotonic() < until:
             time.sleep(0.5)
         assert spilled(server) == 0
-        engine = open_engine(server.settings.server_database)
+        engine = open_server_database(server.settings)
         storage = open_storage("s3://minqing/blobs", s3.endpoint, engine)
         with transaction(engine) as session:
             names = dict(session.execute(select(SubmissionVersion.instance_id, Attachment.blob_sha256).join(
@@ -154,7 +155,7 @@ def test_with_the_central_database_away_nothing_waits_and_it_catches_up(tmp_path
         sent |= send_visits(server, 20)
         assert time.monotonic() - start < 20
         central.start()
-        engine, target = open_engine(server.settings.server_database), open_engine(server.settings.central_database)
+        engine, target = open_server_database(server.settings), open_engine(server.settings.central_database)
         until = time.monotonic() + 90
         while lag(engine, target).rows and time.monotonic() < until:
             time.sleep(0.5)

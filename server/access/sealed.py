@@ -21,6 +21,7 @@ from server.settings import Settings
 from server.transactions import open_engine
 
 _NAMES = re.compile(r"(^|_)(id_number|id_card|id_no|idcard|bank_account|bank_card)$")
+_UNUSUAL = re.compile(r"[^0-9A-Za-z*]")
 _PREFIX = "sealed|"
 # No XML begins with it.
 _SEALED_XML = b"\x00sealed1"
@@ -70,7 +71,7 @@ class Sealer:
         """The value as it is stored; what is sealed stays as it is. "" stays "": there is nothing to hide."""
         if not text or (is_sealed(text) and self._opened(text) is not None):
             return text
-        shown = masked(text).replace("|", "*").replace('"', "*").replace("\\", "*")
+        shown = _UNUSUAL.sub("*", masked(text))
         return f"{_PREFIX}{shown}|{base64.urlsafe_b64encode(self._values.encrypt(text.encode('utf-8', 'surrogatepass'), None)).rstrip(b'=').decode()}"
 
     def unseal(self, value: str) -> str:

@@ -96,7 +96,8 @@ def select_by(
 ) -> Selection:  # fmt: skip
     """A selection by OData's options; `node` is a filter that was parsed already. Raises: those of filter_syntax and filter_sql."""
     paths, hidden = question_paths(source.fields, source.hidden)
-    writer = SqlWriter(session.get_bind().dialect, paths, hidden=hidden, is_repeat=is_repeat)
+    dialect = session.get_bind().dialect
+    writer = SqlWriter(dialect.name, paths, hidden=hidden, is_repeat=is_repeat, seal=sealer_of(dialect).seal)
     conditions, names = [], set()
     if filter_text is not None:
         node = parse_filter(filter_text)

@@ -17,6 +17,7 @@ from server.settings import Settings
 # What each web process runs: a factory without arguments.
 GATEWAY = "server.serving:gateway"
 _MOST_DEFAULT_WORKERS = 4
+_DEMO_HOUSEHOLDS = 90
 
 
 @minqing.command()
@@ -25,11 +26,12 @@ _MOST_DEFAULT_WORKERS = 4
 @click.option("--workers", default=None, type=click.IntRange(1, 64), help="Web processes (default: one per core, at most 4).")
 @click.option("--data", type=click.Path(path_type=Path), help="Data directory (default ./data).")
 @click.option("--no-forms", is_flag=True, help="First start without the forms of xlsforms/.")
+@click.option("--demo", is_flag=True, help="A small synthetic county to look around in, made once.")
 @click.option("--no-jobs", is_flag=True, help="No background work in this process group.")
 @click.option("--certificate", type=click.Path(exists=True, path_type=Path), help="TLS certificate (PEM); with --key.")
 @click.option("--key", type=click.Path(exists=True, path_type=Path), help="TLS key (PEM).")
 def serve(
-    host: str, port: int, workers: int | None, data: Path | None, no_forms: bool, no_jobs: bool, certificate: Path | None, key: Path | None
+    host: str, port: int, workers: int | None, data: Path | None, no_forms: bool, demo: bool, no_jobs: bool, certificate: Path | None, key: Path | None
 ) -> None:
     """Start the server; the first start prepares everything. SIGTERM or Ctrl-C ends it cleanly."""
     from server.first_start import start
@@ -38,6 +40,8 @@ def serve(
         os.environ["MINQING_DATA"] = str(data)
     settings = Settings.from_environment()
     first = start(settings, with_forms=not no_forms)
+    if demo:
+        _make_demo(settings)
     _greet(settings, first, f"{'https' if certificate else 'http'}://{host}:{port}")
     if workers is None:
         workers = min(os.cpu_count() or 1, _MOST_DEFAULT_WORKERS)
@@ -49,6 +53,19 @@ def serve(
     finally:
         if jobs:
             jobs.stop()
+
+
+def _make_demo(settings: Settings) -> None:
+    from server.access.sealed import open_server_database
+    from server.cli.demo import fill_with_county
+    from server.demo.making import is_made
+
+    engine = open_server_database(settings, pool_size=2)
+    try:
+        if not is_made(engine):
+            fill_with_county(settings, engine, households=_DEMO_HOUSEHOLDS, quarters=2, seed=1)
+    finally:
+        engine.dispose()
 
 
 def _serve_web(host: str, port: int, workers: int, certificate: Path | None, key: Path | None) -> None:

@@ -96,6 +96,8 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
     definition = form_definition(session, row.form_version_id)
     if row.is_draft or row.is_encrypted or not definition.entities:
         return
+    if event == APPROVAL and not _any_waits_for_approval(session, project_id, definition):
+        return
     # Whoever stored the edit may have read the submission before: its state then is not its state now.
     submission = session.get_one(Submission, (project_id, row.submission_id), populate_existing=True)
     envelope = read_envelope(sent_xml(session, session.execute(select(columns.xml).where(where)).scalar_one()))
@@ -105,6 +107,11 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
     )  # fmt: skip
     if errors:
         session.execute(update(SubmissionVersion).where(where).values(entity_errors=errors))
+
+
+def _any_waits_for_approval(session: Session, project_id: int, definition: FormDefinition) -> bool:
+    names = {declared.list_name for declared in definition.entities}
+    return bool(session.scalar(select(exists().where(EntityList.project_id == project_id, EntityList.name.in_(names), EntityList.approval_required))))
 
 
 _PENDING_STATES = ("received", "edited", "hasIssues")

@@ -10,8 +10,8 @@ from flask import Flask
 from playwright.sync_api import Page, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-_CHROMIUM = "/usr/bin/chromium"
-_FLAGS = [
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
@@ -47,7 +47,7 @@ def served(app: Flask) -> Iterator[str]:
 def browser_at(address: str, *, language: str, width: int = 1366, height: int = 768) -> Iterator[StaffBrowser]:
     """A fresh browser that asks for this language. What its console complains of fails the test."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         locale = {"zh": "zh-CN", "en": "en-GB"}[language]
         page = chromium.new_context(viewport={"width": width, "height": height}, locale=locale).new_page()
         staff = StaffBrowser(page, address, language)

@@ -50,8 +50,8 @@ class JavaRosa:
         for name, content in (media or {}).items():
             (folder / name).write_bytes(content)
         (folder / "form.xml").write_bytes(xform)
-        self.ask("open", key, str(folder / "form.xml"), str(folder))
-        return OpenForm(self, key)
+        milliseconds = int(self.ask("open", key, str(folder / "form.xml"), str(folder))[1])
+        return OpenForm(self, key, milliseconds)
 
     def ask(self, command: str, *words: str) -> list[str]:
         """The answer's words. Raises RuntimeError with JavaRosa's own sentence."""
@@ -79,10 +79,10 @@ class JavaRosa:
 
 
 class OpenForm:
-    """A form on the screen. Paths are names below the root, "members[2]/name"; [1] where nothing is said."""
+    """A form on the screen. Paths are names below the root, "members[2]/name"; [1] where nothing is said. `milliseconds`: what opening it took."""
 
-    def __init__(self, engine: JavaRosa, key: str) -> None:
-        self._engine, self._key = engine, key
+    def __init__(self, engine: JavaRosa, key: str, milliseconds: int) -> None:
+        self._engine, self._key, self.milliseconds = engine, key, milliseconds
         self.message = ""
 
     def answer(self, path: str, value: str) -> str:
@@ -95,6 +95,11 @@ class OpenForm:
         for path, value in answers.items():
             status = self.answer(path, value)
             assert status == "ok", f"{path} = {value!r}: {status} {self.message}"
+
+    def refuses(self, path: str, value: str, said: str) -> None:
+        """The answer breaks a constraint, and the form's message holds `said`."""
+        status = self.answer(path, value)
+        assert (status, said in self.message) == ("constraint", True), f"{path} = {value!r}: {status} {self.message}"
 
     def value(self, path: str) -> str:
         """What stands there, '' for nothing; attributes as "meta/entity/@id"."""

@@ -16,19 +16,11 @@ from server.transactions import open_engine
 from tests.actors.javarosa import JavaRosa
 from tests.actors.live_server import LiveServer
 from tests.databases import empty_database
+from tests.factories.filled_forms import FIGURES
 from tests.factories.phone_media import PLACE, VILLAGE, phone_media
 
 LIST, MANIFEST = "{http://openrosa.org/xforms/xformsList}", "{http://openrosa.org/xforms/xformsManifest}"
-FIGURES = {
-    "people/affected": "120", "people/dead": "0", "people/missing": "0", "people/injured": "2", "people/urgent_relief": "30",
-    "people/evacuated": "0", "people/resettled_central": "0", "people/resettled_dispersed": "0", "people/stranded": "4",
-    **{f"houses/{kind}_{unit}": value for kind in ("collapsed", "badly", "slightly") for unit, value in (("households", "1"), ("rooms", "3"))},
-    "farming/crops_affected": "30", "farming/crops_damaged": "20", "farming/crops_lost": "10.5", "farming/grassland": "800",
-    "farming/large_dead": "12", "farming/sheep_dead": "150", "farming/pens_collapsed": "200", "utilities/road_km": "4",
-    "utilities/power_out": "yes", "utilities/water_out": "no", "utilities/signal_out": "no", "loss/loss_total": "50", "loss/loss_farming": "30",
-    "loss/loss_houses": "20", "loss/loss_infrastructure": "0", "loss/loss_business": "0",
-    "narrative": "夜间大雪，积雪二十厘米，棚圈倒塌，道路中断，需要饲草和帐篷。",
-}  # fmt: skip
+MORE = {"response_declared": "no", "trend": "same", **FIGURES, "people/stranded": "4"}
 
 
 class DownloadedForm:
@@ -89,9 +81,9 @@ def _report_and_follow_up(server: LiveServer, javarosa: JavaRosa) -> None:
                                                "disaster_events.csv": as_collect_offers(downloaded.media["disaster_events.csv"])})  # fmt: skip
     initial.fill(VILLAGE)
     initial.fill({
-        "report_kind": "initial", "event_known": "new", "hazard": "snow", "event_name": "示例雪灾", "happened_at": "2026-01-02T03:00:00.000+08:00",
+        "report_kind": "initial", "event_known": "new", "hazard": "snow", "sub_hazard": "heavy_snow", "place": "夏季草场", "event_name": "示例雪灾", "happened_at": "2026-01-02T03:00:00.000+08:00",
         "known_at": "2026-01-02T03:30:00.000+08:00", "arrived_at": "2026-01-02T04:30:00.000+08:00", "location_fix": "yes", "location": PLACE,
-        "photo": "snow.jpg", **FIGURES,
+        "photo": "snow.jpg", **MORE,
     })  # fmt: skip
     xml = initial.finalise()
     assert server.send(xml, {"snow.jpg": b"\xff\xd8snow"})[0] == 201
@@ -112,7 +104,7 @@ def _report_and_follow_up(server: LiveServer, javarosa: JavaRosa) -> None:
     follow_up = javarosa.open(again.xform, {**again.media, "disaster_events.csv": as_collect_offers(again.media["disaster_events.csv"])})
     follow_up.fill(VILLAGE)
     follow_up.fill({"report_kind": "follow_up", "event": event["name"], "location_fix": "yes", "location": PLACE, "photo": "two.jpg",
-                    **FIGURES, "people/affected": "150"})  # fmt: skip
+                    **MORE, "people/affected": "150"})  # fmt: skip
     assert server.send(follow_up.finalise(), {"two.jpg": b"\xff\xd8two"})[0] == 201
     third = DownloadedForm(server, "disaster_report")
     [event] = csv.DictReader(io.StringIO(third.media["disaster_events.csv"].decode()))

@@ -17,6 +17,7 @@ from server.access.phones import PhoneAccess, create_phone, list_phones
 from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets, new_password
+from server.forms.catalogue_file import shipped_catalogue
 from server.forms.compile import compile_xlsform
 from server.forms.drafts import put_attachment, save_draft
 from server.forms.fields import read_form_definition
@@ -77,8 +78,9 @@ def _set_up(engine: Engine, settings: Settings, secrets: Secrets, *, with_forms:
 
 
 def form_folders() -> list[Traversable]:
-    """The folders of `xlsforms/`, by name."""
-    return sorted((f for f in resources.files("xlsforms").iterdir() if f.joinpath("form.xlsx").is_file()), key=lambda f: f.name)
+    """The folders of `xlsforms/` that the shipped catalogue names, in its order."""
+    folders = (resources.files("xlsforms") / form.form_id for form in shipped_catalogue().forms)
+    return [folder for folder in folders if folder.joinpath("form.xlsx").is_file()]
 
 
 def _compile_all() -> list[tuple[Traversable, bytes, bytes]]:

@@ -57,6 +57,8 @@ _IMPLIED: dict[str, frozenset[str]] = {
     "field_key.list": frozenset({"phone.list", "phone.read"}),
     "form.read": frozenset({"open_form.read"}),
     "open_form.read": frozenset({"dataset.download"}),
+    # Who may list the cases may read what they add up to.
+    "submission.list": frozenset({"totals.read"}),
     "dataset.read": frozenset({"dataset.download"}),
     "submission.update": frozenset({*_REVIEW, "submission.review.final"}),
     # To import a file of rows, and to undo that.

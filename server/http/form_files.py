@@ -11,6 +11,7 @@ from server import problems
 from server.access.actor import Actor
 from server.entities.phone_csv import phone_list, stream_csv
 from server.forms.queries import list_media
+from server.http.compressed import compressed
 from server.http.conditional import has_etag, with_etag
 from server.http.downloads import file_headers
 from server.http.kept_csvs import MOST_ROWS
@@ -21,7 +22,7 @@ from server.transactions import transaction
 
 def form_answer(version: FormVersion) -> Response:
     """Exactly the bytes whose MD5 formList shows."""
-    return with_etag(version.md5, Response(version.xform, content_type="application/xml; charset=utf-8"))
+    return compressed(with_etag(version.md5, Response(version.xform, content_type="application/xml; charset=utf-8")))
 
 
 def medium_answer(actor: Actor, form_version_id: int, name: str) -> Response:
@@ -39,7 +40,7 @@ def medium_answer(actor: Actor, form_version_id: int, name: str) -> Response:
             answer = Response(stream_with_context(parts().storage.open(medium.sha256 or ""))), medium.md5 or ""
     response, digest = answer
     file_headers(response, name, content_type=medium.content_type)
-    return with_etag(digest, response)
+    return compressed(with_etag(digest, response))
 
 
 def _list_answer(session: Session, actor: Actor, entity_list: EntityList) -> tuple[Response, str]:

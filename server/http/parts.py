@@ -20,6 +20,8 @@ class Parts:
     engine: Engine
     secrets: Secrets
     storage: Storage
+    # Read by the pages of oversight alone; nothing connects before that.
+    central: Engine
     # Phones by id, with the monotonic second when last_seen_at was written; and tokens of phones that sent a moment ago, as
     # (until, actor): credentials.py.
     phones_seen: dict[int, float] = field(default_factory=dict, repr=False)

@@ -2,7 +2,10 @@
 
 from flask import Blueprint
 
+from server.http import compressed
+
 blueprint = Blueprint("openrosa", __name__)
+compressed.register(blueprint)
 
 from server.openrosa import entity_integrity, form_files, form_list, kobo_addresses, submission  # noqa: E402
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 
+from server.access.sealed import is_sealed, masked
 from server.entities.conflicts import JudgedVersion, judge_versions
 from server.entities.lists import get_list, list_properties
 from server.entities.reading import read_version
+from server.entities.unmasking import unmask_numbers
 from server.entities.write import delete_entity, restore_entity, update_entity
 from server.exports.entity_history import read_history
 from server.http.parts import parts
@@ -55,6 +58,10 @@ def _value(version: EntityVersion | None, name: str) -> str:
     return version.label if name == "label" else str(version.data.get(name, ""))
 
 
+def _shown(value: str) -> str:
+    return masked(value) if is_sealed(value) else value
+
+
 def _changes(before: EntityVersion | None, version: EntityVersion) -> list[tuple[str, str, str]]:
     names = dict.fromkeys(["label", *(before.data if before else ()), *version.data])
     pairs = ((name, _value(before, name), _value(version, name)) for name in names)
@@ -64,6 +71,20 @@ def _changes(before: EntityVersion | None, version: EntityVersion) -> list[tuple
 @blueprint.get(_ENTITY)
 def show_entity(project_id: int, name: str, uuid: str) -> Response:
     """The entity with its history, the newest version first."""
+    return _entity_page(project_id, name, uuid, {})
+
+
+@blueprint.post(f"{_ENTITY}/unmasked")
+def unmask_entity(project_id: int, name: str, uuid: str) -> Response:
+    """The same with its ID numbers in full; who looked, and why, is in the audit log."""
+    actor = visitor().actor
+    with transaction(parts().engine, write=True) as session:
+        entity_list = get_list(session, actor, project_id, name, verb="entity.read")
+        numbers = unmask_numbers(session, actor, entity_list, uuid, reason=request.form.get("reason", ""))
+    return _entity_page(project_id, name, uuid, numbers)
+
+
+def _entity_page(project_id: int, name: str, uuid: str, numbers: Mapping[str, str]) -> Response:
     actor = visitor().actor
     with transaction(parts().engine) as session:
         history = read_history(session, actor, project_id, name, uuid)
@@ -77,7 +98,8 @@ def show_entity(project_id: int, name: str, uuid: str) -> Response:
     return page(
         "entity.html", entity_list=entity_list, entity=history.entity, properties=properties, history=history, versions=versions[::-1], disputes=disputes,
         disputed=list(dict.fromkeys(row[0] for dispute in disputes for row in dispute.rows)),
-        may_update=actor.can("entity.update", history.entity), may_delete=actor.can("entity.delete", history.entity),
+        may_update=actor.can("entity.update", history.entity), may_delete=actor.can("entity.delete", history.entity), numbers=numbers,
+        may_unmask=actor.can("person.unmask", history.entity) and any(is_sealed(value) for value in history.entity.data.values()),
     )  # fmt: skip
 
 
@@ -87,7 +109,7 @@ def _to_entity(project_id: int, name: str, uuid: str) -> Response:
 
 def _said(shown: EntityVersion, label: str, data: dict[str, str]) -> dict[str, Any]:
     """What differs from the version that was shown, as programs send a change; nothing where nothing does."""
-    differing = {key: value for key, value in data.items() if value != _value(shown, key)}
+    differing = {key: value for key, value in data.items() if value != _shown(_value(shown, key))}
     return {**({"label": label} if label and label != shown.label else {}), **({"data": differing} if differing else {})}
 
 

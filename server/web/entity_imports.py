@@ -60,6 +60,8 @@ def upload_entity_import(project_id: int, name: str) -> Response:
 def choose_import_sheet(project_id: int, name: str, import_id: int) -> Response:
     """The same file again with another of its sheets."""
     found = _find(project_id, name, import_id)
+    if found.blob_sha256 is None:
+        raise problems.not_found()
     with tempfile.TemporaryDirectory(prefix="import-") as folder:
         path = Path(folder) / "upload"
         with path.open("wb") as target:

@@ -24,7 +24,7 @@ from server.web.pages import LARGEST_NUMBER, number_argument, page
 from server.web.showing import division_names, divisions_within, start_of_day
 from server.web.visitor import language, visitor
 
-_FILTERS = ("form", "division", "officer", "state", "from", "to")
+_FILTERS = ("form", "division", "officer", "state", "from", "to", "broken")
 
 
 def _filters() -> dict[str, Any]:
@@ -37,6 +37,7 @@ def _filters() -> dict[str, Any]:
         "review_state": state if state in set(review.ReviewState) else None,
         "received_from": start_of_day(given.get("from")),
         "received_to": start_of_day(given.get("to"), days_later=1),
+        "breaks_rules": given.get("broken") == "yes",
     }
 
 

@@ -12,12 +12,13 @@ from server import odata, openrosa, rest, web
 from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
 from server.access.secrets import Secrets
-from server.http import asking_first, health, problem_answers, storable
+from server.http import asking_first, health, problem_answers, sealed_values, storable
 from server.http.key_addresses import KeyAddresses
 from server.http.parts import Parts
 from server.openrosa import answers
 from server.settings import Settings
 from server.storage import open_storage
+from server.transactions import open_engine
 
 
 class _NoFlaskSession(SessionInterface):
@@ -39,7 +40,8 @@ def create_app(settings: Settings) -> Flask:
     app.secret_key = secrets.signing
     app.session_interface = _NoFlaskSession()
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=2_000_000, MAX_FORM_PARTS=1000)
-    app.extensions["minqing"] = Parts(settings, engine, secrets, open_storage(settings.blob_storage, settings.s3_endpoint, engine))
+    storage = open_storage(settings.blob_storage, settings.s3_endpoint, engine)
+    app.extensions["minqing"] = Parts(settings, engine, secrets, storage, open_engine(settings.central_database, pool_size=5))
     app.register_blueprint(openrosa.blueprint)
     app.register_blueprint(rest.blueprint)
     app.register_blueprint(odata.blueprint)
@@ -48,6 +50,7 @@ def create_app(settings: Settings) -> Flask:
     web.register(app)
     problem_answers.register(app, _problem_writer)
     storable.register(app)
+    sealed_values.register(app)
     asking_first.register(app, is_known_visitor=web.is_known_visitor)
     app.wsgi_app = KeyAddresses(app.wsgi_app)  # type: ignore[method-assign]
     if settings.forwarded_hosts:

@@ -25,15 +25,14 @@ from sqlalchemy import Engine, Integer, LargeBinary, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from server import problems
-from server.access.sealed import open_server_database
 from server.access.secret_key import read_secret_key
-from server.model import BlobRow, Project, Table
+from server.model import BlobRow, EntitySum, Project, Table
 from server.model.revision import HEAD, prepare_schema
 from server.model.schema import Instant
 from server.problems import Problem
 from server.settings import Settings
 from server.storage import Storage, open_storage
-from server.transactions import transaction
+from server.transactions import open_engine, transaction
 
 _ROWS = 500
 
@@ -57,6 +56,10 @@ def sealed_backup(settings: Settings, engine: Engine, passphrase: str) -> Iterat
         yield encryptor.finalize()
 
 
+# Triggers make these rows anew from the others'.
+_DERIVED = {EntitySum.__tablename__}
+
+
 def write_backup(settings: Settings, engine: Engine, path: Path, *, progress: Callable[[int], None] = lambda _n: None) -> int:
     """`path` is a .tar of one instant's rows, every blob that they name, and the secret; how many files it has.
 
@@ -66,7 +69,7 @@ def write_backup(settings: Settings, engine: Engine, path: Path, *, progress: Ca
     partial, count = path.with_name(path.name + ".partial"), 0
     with transaction(engine) as session, tarfile.open(partial, "w") as archive:
         _add(archive, "minqing.json", orjson.dumps({"revision": HEAD, "secret": read_secret_key(settings), "at": datetime.now(UTC)}))
-        for table in Table.metadata.sorted_tables:
+        for table in (table for table in Table.metadata.sorted_tables if table.name not in _DERIVED):
             with tempfile.TemporaryFile() as rows:
                 for row in session.connection().execute(select(table), execution_options={"yield_per": _ROWS}).mappings():
                     rows.write(orjson.dumps({name: _written(value) for name, value in row.items()}) + b"\n")
@@ -121,7 +124,7 @@ def read_backup(settings: Settings, path: Path) -> int:
     Raises: not_empty, backup_unreadable (cut off, a blob that is not what its name says), schema_is_newer.
     """
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    engine = open_server_database(settings, pool_size=2)
+    engine = open_engine(settings.server_database, pool_size=2)
     prepare_schema(engine)
     storage = open_storage(settings.blob_storage, settings.s3_endpoint, engine)
     count = 0
@@ -159,6 +162,8 @@ def _keep_secret(settings: Settings, told: dict[str, Any]) -> None:
 
 
 def _insert_rows(session: Session, name: str, stream: Any) -> None:
+    if Path(name).stem in _DERIVED:
+        return
     table = Table.metadata.tables[Path(name).stem]
     binary = {column.name for column in table.columns if isinstance(column.type, LargeBinary)}
     instants = {column.name for column in table.columns if isinstance(column.type, Instant)}

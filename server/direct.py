@@ -54,6 +54,14 @@ class DirectWriter:
             raise problems.busy() from error
         return waiting.outcome()
 
+    def read(self, work: Work) -> Any:
+        """What `work(cursor)` returns, which only reads: each of its statements sees what is committed then. Raises: busy, what `work` raises."""
+        try:
+            return work(self._connection().cursor())
+        except self._engine.dialect.loaded_dbapi.OperationalError as error:
+            self._local.held = None
+            raise problems.busy() from error
+
     def _connection(self) -> Any:
         held = getattr(self._local, "held", None)
         if held is None or held.driver_connection is None:

@@ -25,7 +25,9 @@ from server.changes import last_position
 from server.entities.held import force_held
 from server.entities.imports import work as imports
 from server.entities.purge import purge_entities, purge_lists
+from server.forms.catalogue_file import county_catalogue
 from server.model import AccountSession, AuditEntry, BlobBytes, Change, Cursor, Lease
+from server.oversight.upkeep import Upkeep
 from server.settings import Settings
 from server.storage import Storage, StoreAway, open_storage
 from server.storage.sweep import sweep_in_pieces
@@ -79,11 +81,13 @@ class Jobs:
         self.engine: Engine = open_server_database(settings, pool_size=2)
         self.storage: Storage = open_storage(settings.blob_storage, settings.s3_endpoint, self.engine)
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        upkeep = Upkeep(self.engine, lambda: county_catalogue(settings))
         self.jobs = [
             Job("sync", self._sync, self._sync_waiting),
             Job("audit-chain", self._chain, lambda: self._any(select(exists().where(AuditEntry.position.is_(None))))),
             Job("spilled-blobs", self._move, lambda: self._any(select(exists().select_from(BlobBytes)))),
             Job("rules", lambda: rule_check.check_arrivals(self.engine, limit=_RULES_BATCH) >= _RULES_BATCH, self._rules_waiting),
+            Job("due-dates", upkeep.work, upkeep.is_waiting),
             Job("trash", self._empty_trash, lambda: True),
             Job("entities", self._settle_entities, lambda: True),
             Job("blobs", self._sweep_blobs, lambda: True, not_before=time.monotonic() + _FIRST_SWEEP_SECONDS),

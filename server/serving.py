@@ -22,6 +22,7 @@ from flask import Flask
 from server.app import create_app
 from server.http.credentials import ONLY_AUTHENTICATE
 from server.openrosa.arrivals import ArrivalDesk, Post
+from server.openrosa.unchanged_lists import UnchangedLists
 from server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Gateway:
     def __init__(self, app: Flask, *, max_body_bytes: int, threads: int = 8) -> None:
         self._app, self._max_body_bytes = app, max_body_bytes
         self._desk = ArrivalDesk(app.extensions["minqing"])
+        self._lists = UnchangedLists(app.extensions["minqing"])
         self._phones = ThreadPoolExecutor(threads, thread_name_prefix="phones")
         self._others = ThreadPoolExecutor(threads, thread_name_prefix="others")
         self._bodies = 0
@@ -103,7 +105,11 @@ class Gateway:
         body.seek(0)
         return self._run(scope, environ)
 
-    def _run(self, _scope: Scope, environ: dict[str, Any]) -> _Answer:
+    def _run(self, scope: Scope, environ: dict[str, Any]) -> _Answer:
+        if scope["method"] == "GET" and not environ["QUERY_STRING"]:
+            unchanged = self._lists.headers(scope["path"], scope["headers"])
+            if unchanged is not None:
+                return _Answer(304, unchanged)
         return _run(self._app, environ)
 
     async def _read_body(self, environ: dict[str, Any], receive: Receive, send: Send, pool: ThreadPoolExecutor) -> Any:

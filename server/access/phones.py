@@ -214,11 +214,21 @@ def find_phone_by_token(session: Session, token: str, secrets: Secrets) -> Actor
     """The phone, or the public link, whose address carries `token`; None if there is none or it was revoked."""
     key = secrets.lookup_key(token)
     for kind, statement in _HOLDERS.items():
-        rows = statement.on(session, {"key": key}).fetchall()
-        if rows:
-            grants = tuple(Grant(*row[3:]) for row in rows if row[3] is not None)
-            return Actor(rows[0][0], kind, rows[0][1], grants, rows[0][2])
+        found = _holder(kind, statement.on(session, {"key": key}).fetchall())
+        if found is not None:
+            return found
     return None
+
+
+def find_phone_by_driver(cursor: Any, key: bytes, *, postgresql: bool) -> Actor | None:
+    """The phone (no public link) whose token has this lookup key, outside any Session; None if there is none or it was revoked."""
+    return _holder("phone", _HOLDERS["phone"].by_driver(cursor, {"key": key}, postgresql=postgresql).fetchall())
+
+
+def _holder(kind: str, rows: Any) -> Actor | None:
+    if not rows:
+        return None
+    return Actor(rows[0][0], kind, rows[0][1], tuple(Grant(*row[3:]) for row in rows if row[3] is not None), rows[0][2])
 
 
 def find_phone_by_username(session: Session, username: str, realm: str, secrets: Secrets) -> tuple[Actor, str, int] | None:
@@ -237,7 +247,7 @@ def phone_settings(base_url: str, phone: PhoneAccess, *, project_name: str) -> d
         "general": {
             "server_url": f"{base_url}/v1/key/{phone.token}/projects/{phone.project_id}",
             "form_update_mode": "match_exactly",
-            "periodic_form_updates_check": "every_fifteen_minutes",
+            "periodic_form_updates_check": "every_24_hours",
             "autosend": "wifi_and_cellular",
             "metadata_username": phone.name,
             "app_language": "zh",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,22 +21,44 @@ _VERSION = (
     "project_id", "entity_id", "version", "label", "data", "division", "received", "source_id", "user_agent", "actor_id", "created_at", "forced", "is_late_create",
 )  # fmt: skip
 _CHUNK = 2000
-# An entity's id, what was sent of it, its division, its values as JSON.
-_Row = tuple[int, SentEntity, str, str]
+# An entity's id, uuid, label, division, and its values and what was received as JSON; on PostgreSQL the texts are as COPY reads them.
+_Row = tuple[int, str, str, str, str, str]
 _CONTROLS = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def insert_many(session: Session, entity_list: EntityList, sent: Sequence[SentEntity], divisions: Sequence[str], origin: Origin) -> bool:
     """All of them with their first versions, or none: whether it was all (an id may be in the list already)."""
-    now, keys = stored_time(session, datetime.now(UTC)), new_ids(len(sent))
-    rows = list(zip(keys, sent, divisions, (orjson.dumps(one.data).decode() for one in sent), strict=True))
+    now, is_postgresql = stored_time(session, datetime.now(UTC)), session.get_bind().dialect.name == "postgresql"
+    written: Callable[[str], str] = _escaped if is_postgresql else str
+    rows = [_row(key, one, division, written) for key, one, division in zip(new_ids(len(sent)), sent, divisions, strict=True)]
+    entities = (entity_list.project_id, entity_list.id, origin.actor_id, now)
+    versions = (entity_list.project_id, origin.source_id, origin.user_agent, origin.actor_id, now)
     try:
         with session.begin_nested():
-            _insert(session, "entities", _ENTITY, rows, partial(_entity, entity_list, origin.actor_id, now))
-            _insert(session, "entity_versions", _VERSION, rows, partial(_version, entity_list, origin, now))
+            # Asked for here, it is in the savepoint.
+            connection = session.connection()
+            if is_postgresql:
+                _copy(connection, "entities", _ENTITY, (_entity_lines(*entities, some) for some in _chunks(rows)))
+                _copy(connection, "entity_versions", _VERSION, (_version_lines(*versions, some) for some in _chunks(rows)))
+            else:
+                _loop(connection, "entities", _ENTITY, (_entities(*entities, some) for some in _chunks(rows)))
+                _loop(connection, "entity_versions", _VERSION, (_versions(*versions, some) for some in _chunks(rows)))
     except IntegrityError:
         return False
     return True
+
+
+def _row(key: int, one: SentEntity, division: str, written: Callable[[str], str]) -> _Row:
+    data, label = written(orjson.dumps(one.data).decode()), one.label or ""
+    received = data
+    if one.label is not None:
+        # As SentEntity.received; the values are not gone through again.
+        received = f'{data[:-1]}{"," if one.data else ""}"label":{written(orjson.dumps(label).decode())}}}'
+    return key, one.uuid, written(label), division, data, received
+
+
+def _chunks(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    return (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
 
 
 def tell_planner(session: Session) -> None:
@@ -49,44 +70,55 @@ def tell_planner(session: Session) -> None:
         session.execute(text("ANALYZE entities, entity_versions"))
 
 
-def _entity(entity_list: EntityList, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> list[tuple[Any, ...]]:
-    project_id, list_id = entity_list.project_id, entity_list.id
+def _entities(project_id: int, list_id: int, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> list[tuple[Any, ...]]:
     stamps = new_stamps(len(rows))
     return [
-        (project_id, key, list_id, one.uuid, one.label, data, 1, division, actor_id, now, stamp)
-        for (key, one, division, data), stamp in zip(rows, stamps, strict=True)
+        (project_id, key, list_id, uuid, label, data, 1, division, actor_id, now, stamp)
+        for (key, uuid, label, division, data, _received), stamp in zip(rows, stamps, strict=True)
     ]
 
 
-def _version(entity_list: EntityList, origin: Origin, now: Any, rows: Sequence[_Row]) -> list[tuple[Any, ...]]:
-    project_id, source_id, agent, actor_id = entity_list.project_id, origin.source_id, origin.user_agent, origin.actor_id
+def _versions(project_id: int, source_id: int | None, agent: str | None, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> list[tuple[Any, ...]]:
     return [
-        (project_id, key, 1, one.label, data, division, orjson.dumps(one.received).decode(), source_id, agent, actor_id, now, False, False)
-        for key, one, division, data in rows
-    ]  # fmt: skip
+        (project_id, key, 1, label, data, division, received, source_id, agent, actor_id, now, False, False)
+        for key, _uuid, label, division, data, received in rows
+    ]
 
 
-def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[_Row], made: Callable[[Sequence[_Row]], list[tuple[Any, ...]]]) -> None:
-    connection = session.connection()
-    chunks = (made(rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK))
-    if connection.dialect.name != "postgresql":
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        for chunk in chunks:
-            connection.exec_driver_sql(statement, chunk)
-        return
+def _loop(connection: Connection, table: str, columns: Sequence[str], chunks: Iterable[list[tuple[Any, ...]]]) -> None:
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    for chunk in chunks:
+        connection.exec_driver_sql(statement, chunk)
+
+
+def _entity_lines(project_id: int, list_id: int, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> str:
+    stamps, actor = new_stamps(len(rows)), _known(actor_id)
+    return "".join([
+        f"{project_id}\t{key}\t{list_id}\t{uuid}\t{label}\t{data}\t1\t{division}\t{actor}\t{now}\t{stamp}\n"
+        for (key, uuid, label, division, data, _received), stamp in zip(rows, stamps, strict=True)
+    ])  # fmt: skip
+
+
+def _version_lines(project_id: int, source_id: int | None, agent: str | None, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> str:
+    known_agent = "\\N" if agent is None else _escaped(agent)
+    end = f"{_known(source_id)}\t{known_agent}\t{_known(actor_id)}\t{now}\tf\tf\n"
+    return "".join([f"{project_id}\t{key}\t1\t{label}\t{data}\t{division}\t{received}\t{end}" for key, _uuid, label, division, data, received in rows])
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], chunks: Iterable[str]) -> None:
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
             # The database stores one chunk while the next is made.
             for chunk in chunks:
-                copy.write("".join(map(_line, chunk)).encode())
+                copy.write(chunk.encode())
     except connection.dialect.loaded_dbapi.IntegrityError as error:
         # As SQLAlchemy would have told it.
         raise IntegrityError(table, None, error) from error
 
 
-def _line(row: Iterable[Any]) -> str:
-    return "\t".join(["\\N" if value is None else _escaped(value) if value.__class__ is str else str(value) for value in row]) + "\n"
+def _known(number: int | None) -> str:
+    return "\\N" if number is None else str(number)
 
 
 def _escaped(value: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server.entities.maintained import MAINTAINED
 from server.entities.records import HARD, SOFT
 from server.model import EntityVersion
 
@@ -52,8 +53,7 @@ def judge_versions(versions: Sequence[EntityVersion], *, resolved_version: int =
     judged: list[JudgedVersion] = []
     last_good, bases = 0, set()
     for version in versions:
-        # A correction stands in for what it supersedes: it parts nobody from his base.
-        places[version.version] = len(places) + 1 - sum(one.version.supersedes is not None for one in judged) - (version.supersedes is not None)
+        places[version.version] = len(places) + 1 - sum(_parts_nobody(one.version) for one in judged) - _parts_nobody(version)
         if version.branch_id is not None:
             if version.branch_id in branches:
                 branches[version.branch_id].add(places[version.version], places.get(version.base_version or 0, 0))
@@ -79,8 +79,13 @@ def judge_versions(versions: Sequence[EntityVersion], *, resolved_version: int =
     return judged
 
 
+def _parts_nobody(version: EntityVersion) -> bool:
+    """From his base: a correction stands in for what it supersedes, and what the server keeps up is nobody's change."""
+    return version.supersedes is not None or version.event == MAINTAINED
+
+
 def _is_conflict(version: EntityVersion, branches: Mapping[str, _Branch], places: Mapping[int, int]) -> bool:
-    if version.supersedes is not None:
+    if _parts_nobody(version):
         return bool(version.conflicting)
     base = places.get(version.base_version or 0, 0)
     is_cut_off = version.branch_id is not None and branches[version.branch_id].contiguous < base

@@ -23,6 +23,7 @@ from server import problems
 from server.changes import record_change
 from server.entities.absences import begin_absence
 from server.entities.lists import find_list
+from server.entities.maintained import MAINTAINED
 from server.entities.occasions import APPROVAL, EntityChange, Occasion, origin_of, record_applied
 from server.entities.records import HARD, Content, add_version, record_entity_audit
 from server.entities.seen import has_seen, shown_to
@@ -101,7 +102,7 @@ def _correct(session: Session, occasion: Occasion, made: Made, changes: Sequence
     waits_for_approval = entity_list.approval_required and first.version == 1
     if (waits_for_approval and not occasion.approved) or (occasion.event == APPROVAL and not waits_for_approval):
         return
-    others = [one for one in versions if one.submission_id != occasion.submission_id]
+    others = [one for one in versions if one.submission_id != occasion.submission_id and one.event != MAINTAINED]
     if not changes and first.version == 1:
         _take_back_creation(session, occasion, made, own[-1], [one for one in others if one.version > first.version])
         return

@@ -18,7 +18,7 @@ from server.entities.scope import is_scoped
 from server.model import ActorProperty, EntityList, EntityProperty, Form, FormAttachment, FormVersion
 
 __all__ = [
-    "add_property", "create_list", "declare_lists", "find_list", "find_trashed_list", "get_list", "is_scoped", "list_lists", "list_name_of", "list_properties",
+    "add_property", "check_lists", "create_list", "declare_lists", "find_list", "find_trashed_list", "get_list", "is_scoped", "list_lists", "list_name_of", "list_properties",
     "name_problem", "properties_of", "record_list_audit", "update_list",
 ]  # fmt: skip
 
@@ -103,13 +103,28 @@ def create_list(
     return entity_list
 
 
-def _insert(session: Session, project_id: int, name: str, *, approval_required: bool = False, owner_only: bool = False) -> EntityList:
+def _require_no_similar(session: Session, project_id: int, name: str) -> None:
     similar = session.scalar(
         select(EntityList.name)
         .where(EntityList.project_id == project_id, func.lower(EntityList.name) == name.lower(), EntityList.name != name, EntityList.deleted_at.is_(None))
     )
     if similar is not None:
         raise problems.list_name_conflict(similar, name)
+
+
+def check_lists(session: Session, project_id: int, lists: dict[str, tuple[str, ...]]) -> None:
+    """What declare_lists would refuse, before anything is declared. Raises: list_name_conflict, property_name_conflict."""
+    for name, properties in lists.items():
+        entity_list = find_list(session, project_id, name)
+        if entity_list is None:
+            _require_no_similar(session, project_id, name)
+        else:
+            known = list_properties(session, entity_list)
+            _require_no_twins(known, [one for one in properties if one not in known])
+
+
+def _insert(session: Session, project_id: int, name: str, *, approval_required: bool = False, owner_only: bool = False) -> EntityList:
+    _require_no_similar(session, project_id, name)
     entity_list = EntityList(
         project_id=project_id, name=name, approval_required=approval_required, owner_only=owner_only, created_at=datetime.now(UTC)
     )

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from server.entities.maintained import MAINTAINED
 from server.entities.records import HARD, SOFT
 from server.entities.seen import shown_to
 from server.entities.sent import OfflinePlace
@@ -80,8 +81,9 @@ def find_parallel(session: Session, entity: Entity, base: EntityVersion, place: 
     """Versions that the update's author had not seen: their `version`, `branch_id`, `received`, `supersedes` and `submission_id`."""
     seen = base.version if place.branch_id is None else place.trunk_version or 1
     statement = select(_V.version, _V.branch_id, _V.received, _V.supersedes, _V.submission_id).where(
-        EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version > seen
-    )
+        EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version > seen,
+        or_(EntityVersion.event.is_(None), EntityVersion.event != MAINTAINED),
+    )  # fmt: skip
     if place.branch_id is not None:
         statement = statement.where(or_(EntityVersion.branch_id.is_(None), EntityVersion.branch_id != place.branch_id))
     return session.execute(statement.order_by(EntityVersion.version)).all()

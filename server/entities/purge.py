@@ -20,6 +20,7 @@ from server.model import (
     EntityList,
     EntityProperty,
     EntitySource,
+    EntitySum,
     EntityVersion,
     FormAttachment,
     PurgedEntity,
@@ -67,7 +68,7 @@ def purge_lists(session: Session, actor: Actor, *, deleted_before: datetime | No
             columns: Any = table.__table__.c
             session.execute(delete(table).where(columns.project_id == row.project_id, columns.entity_id.in_(own)))
         session.execute(update(FormAttachment).where(FormAttachment.list_id == row.id).values(list_id=None))
-        for of_list in (EntityHeld, EntityImport, EntitySource, Entity, EntityProperty, PurgedEntity):
+        for of_list in (EntityHeld, EntityImport, EntitySource, Entity, EntitySum, EntityProperty, PurgedEntity):
             table_columns: Any = of_list.__table__.c
             session.execute(delete(of_list).where(table_columns.list_id == row.id))
         record_list_audit(session, actor, "dataset.purge", row, name=row.name)

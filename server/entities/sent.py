@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from server import problems
@@ -27,8 +27,7 @@ def normal_uuid(text: Any, name: str = "uuid") -> str:
     return found[1].lower()
 
 
-@dataclass(frozen=True, slots=True)
-class SentEntity:
+class SentEntity(NamedTuple):
     """An entity as a program sent it: `label` None leaves it."""
 
     uuid: str
@@ -61,6 +60,12 @@ def read_sent(body: Any, properties: Collection[str], *, is_update: bool = False
     if label is None and sent.get("data") is None:
         raise problems.invalid_entity("No entity data or label provided.")
     return SentEntity(uuid, label, _read_data(sent.get("data"), properties))
+
+
+def seal_sent(sent: SentEntity, properties: Iterable[str], seal: Callable[[str], str]) -> SentEntity:
+    """The entity with its ID and bank account numbers as they are stored (access/sealed.py)."""
+    numbers = {name: seal(sent.data[name]) for name in properties if name in sent.data}
+    return sent._replace(data={**sent.data, **numbers}) if numbers else sent
 
 
 def _keys_of(body: Any) -> list[str]:

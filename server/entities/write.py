@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor, Place
+from server.access.sealed import is_sealed, is_sealed_name, masked, sealer_of
 from server.changes import record_change
 from server.entities.absences import begin_absence, end_absence
 from server.entities.bulk import insert_many
 from server.entities.held import release_held
 from server.entities.lists import list_properties, record_list_audit
+from server.entities.maintained import is_same_but_for_upkeep
 from server.entities.records import (
     Content,
     Origin,
@@ -29,7 +31,7 @@ from server.entities.records import (
     version_details,
 )
 from server.entities.scope import bound_actor, division_of, is_scoped
-from server.entities.sent import SentEntity, normal_uuid, read_sent, read_source
+from server.entities.sent import SentEntity, normal_uuid, read_sent, read_source, seal_sent
 from server.model import Entity, EntityList, EntitySource, PurgedEntity
 from server.transactions import new_id
 
@@ -49,7 +51,7 @@ def get_entity(session: Session, actor: Actor, entity_list: EntityList, uuid: An
 def create_entity(session: Session, actor: Actor, entity_list: EntityList, body: Any, *, user_agent: str | None) -> Entity:
     """A new entity from its JSON. Raises: insufficient_rights, uniqueness_violation, entity_ids_of_deleted, those of read_sent."""
     actor.require("entity.create", Place(entity_list.project_id))
-    sent = read_sent(body, set(list_properties(session, entity_list)))
+    sent = _sealed(session, read_sent(body, set(list_properties(session, entity_list))))
     lock_entities(session, [(entity_list.id, sent.uuid)])
     _require_free(session, entity_list, [sent.uuid])
     [division] = _divisions(session, actor, entity_list, [sent])
@@ -57,6 +59,16 @@ def create_entity(session: Session, actor: Actor, entity_list: EntityList, body:
     entity = insert_entity(session, entity_list, sent.uuid, content, _by_program(actor, user_agent), division=division)
     record_entity_audit(session, actor, "entity.create", entity_list, entity, **version_details(entity_list, entity))
     return entity
+
+
+def _sealed(session: Session, sent: SentEntity, entity: Entity | None = None) -> SentEntity:
+    """ID and bank account numbers sealed. A number that comes back as the mask under which it was shown is the number that is there."""
+    numbers = [name for name in sent.data if is_sealed_name(name)]
+    if not numbers:
+        return sent
+    known = entity.data if entity is not None else {}
+    shown = {name: known[name] for name in numbers if is_sealed(known.get(name)) and sent.data[name] == masked(known[name])}
+    return seal_sent(sent._replace(data={**sent.data, **shown}), numbers, sealer_of(session.get_bind().dialect).seal)
 
 
 def _by_program(actor: Actor, user_agent: str | None) -> Origin:
@@ -104,6 +116,10 @@ def create_many(session: Session, actor: Actor, entity_list: EntityList, entitie
         raise problems.request_too_large()
     properties = set(list_properties(session, entity_list))
     sent = [read_sent(one, properties) for one in entities]
+    numbers = [name for name in properties if is_sealed_name(name)]
+    if numbers:
+        seal = sealer_of(session.get_bind().dialect).seal
+        sent = [seal_sent(one, numbers, seal) for one in sent]
     details = read_source(source, len(sent), user_agent)
     uuids = [one.uuid for one in sent]
     if len(set(uuids)) < len(uuids):
@@ -141,10 +157,10 @@ def update_entity(
     entity = get_entity(session, actor, entity_list, known, verb="entity.update")
     if resolve and not entity.conflict:
         raise problems.no_conflict_entity()
-    if base_version != str(entity.version) and not force:
+    if base_version != str(entity.version) and not force and not is_same_but_for_upkeep(session, entity, base_version):
         raise problems.entity_version_conflict(entity.version, None if base_version is None else base_version[:100])
     if not (resolve and not body):
-        sent = read_sent(body, set(list_properties(session, entity_list)), is_update=True)
+        sent = _sealed(session, read_sent(body, set(list_properties(session, entity_list)), is_update=True), entity)
         if "division" in sent.data and is_scoped(session, entity_list):
             # A hand-over is for who may see both places.
             actor.require("entity.update", Place(entity_list.project_id, None, division_of(sent.data) or entity.division))

@@ -25,7 +25,7 @@ _SYSTEM = {"createdAt", "creatorId", "updatedAt", "deletedAt", "conflict"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuery:
-    """The query options as plain values. `after`: the id that the page before ended with."""
+    """The query options as plain values. `after`: the id that the page before ended with; `as_of`: as the list was then."""
 
     top: int | None = None
     skip: int = 0
@@ -35,6 +35,7 @@ class EntityQuery:
     order_text: str | None = None
     search: str | None = None
     select: str | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,11 @@ class EntityTable:
 
 
 def prepare_entities(session: Session, actor: Actor, project_id: int, name: str, query: EntityQuery) -> EntityTable:
-    """The page. Raises: not_found, insufficient_rights, property_not_found, those of filter, order and search."""
+    """The page. Raises: not_found, insufficient_rights, property_not_found, not_in_the_past, those of filter, order and search."""
     entity_list = get_list(session, actor, project_id, name, verb="entity.list")
-    selection = select_entities(session, actor, entity_list, filter_text=query.filter_text, search=query.search, order_text=query.order_text)
+    selection = select_entities(
+        session, actor, entity_list, filter_text=query.filter_text, search=query.search, order_text=query.order_text, as_of=query.as_of
+    )
     wanted = _wanted(query.select, selection.properties)
     count = count_entities(session, selection) if query.counts else None
     selection = replace(selection, limit=query.top, offset=query.skip, after=query.after)

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.access.actor import Actor, Place, division_end
 from server.entities.lists import list_properties
-from server.entities.scope import within
+from server.entities.scope import bound_actor, within
+from server.entities.sums import read_sums
 from server.exports import json_paths
 from server.exports.entity_past import Past, past_of
 from server.exports.filter_sql import DELETED_AT, MOST_SEARCH, SqlWriter, Typed
@@ -208,12 +209,14 @@ def entities_statement(session: Session, selection: EntitySelection) -> Select[A
 
 def entities_etag(session: Session, selection: EntitySelection, *also: object) -> str:
     """32 hex digits that change with any entity of the list that the actor may see, its properties, its creators' names apart."""
-    # Of the past, those too that are in the trash now.
     past = selection.past
-    plain = replace(selection, condition=None, says_deleted=past is not None, past=None)
-    columns = (func.count(), func.sum(_E.c.stamp), func.count(_E.c.deleted_at))
-    count, total, deleted = session.execute(_narrowed(session, plain, select(*columns).select_from(_E))).one()
-    parts = [selection.entity_list.id, selection.properties, count, int(total or 0), *also]
-    if past is not None:
-        parts += [deleted, past.at.isoformat()]
+    if past is None:
+        bound = bound_actor(session, selection.actor, selection.entity_list).division
+        parts = [selection.entity_list.id, selection.properties, *read_sums(session, selection.entity_list.id, bound), *also]
+    else:
+        # Those too that are in the trash now.
+        plain = replace(selection, condition=None, says_deleted=True, past=None)
+        columns = (func.count(), func.sum(_E.c.stamp), func.count(_E.c.deleted_at))
+        count, total, deleted = session.execute(_narrowed(session, plain, select(*columns).select_from(_E))).one()
+        parts = [selection.entity_list.id, selection.properties, count, int(total or 0), *also, deleted, past.at.isoformat()]
     return hashlib.md5(repr(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

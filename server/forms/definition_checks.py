@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.forms.definitions import form_definition
+from server.forms.entity_checks import check_entities, old_version_warning
 from server.forms.fields import Field, FormDefinition, Path
 from server.forms.trash import in_trash
 from server.model import Form, FormVersion
@@ -23,7 +24,7 @@ _MOST_TITLE = 1000
 
 
 def check_definition(session: Session, form: Form | None, definition: FormDefinition) -> None:
-    """Raises: unexpected_value (the form's ID), missing_meta, field_type_conflict."""
+    """Raises: unexpected_value (the form's ID), missing_meta, field_type_conflict, invalid_entity_form."""
     if _FILE_NAME.search(definition.form_id):
         raise problems.unexpected_value("formId", definition.form_id, "The Form ID cannot end in .xls, .xlsx, or .xml.")
     if form is not None and form.form_id != definition.form_id:
@@ -34,6 +35,7 @@ def check_definition(session: Session, form: Form | None, definition: FormDefini
     if form is None and not any(field.path[:1] == ("meta",) and len(field.path) > 1 for field in definition.fields):
         raise problems.missing_meta()
     _check_types(_published(session, form), definition)
+    check_entities(definition)
 
 
 def check_sizes(definition: FormDefinition) -> None:
@@ -70,13 +72,13 @@ def _published(session: Session, form: Form | None) -> list[FormDefinition]:
 
 def check_warnings(session: Session, project_id: int, form: Form | None, definition: FormDefinition, compiled: list[dict[str, Any]]) -> None:
     """`compiled`: the compiler's warnings. Raises: form_warnings, with those and our own."""
-    workflow: list[dict[str, Any]] = []
+    workflow = old_version_warning(definition)
     if form is None and _was_deleted(session, project_id, definition.form_id):
         workflow.append({"type": "deletedFormExists", "details": {"xmlFormId": definition.form_id}})
     if form is not None and form.current_version_id is not None:
         current = form_definition(session, form.current_version_id)
         there = {field.path for field in definition.fields}
-        removed = [field.name for field in current.fields if field.path not in there]
+        removed = [field.name for field in current.fields if field.path not in there and not _is_of_an_entity(field.path)]
         if removed:
             workflow.append({"type": "structureChanged", "details": removed})
     if workflow or compiled:
@@ -86,6 +88,11 @@ def check_warnings(session: Session, project_id: int, form: Form | None, definit
         if workflow:
             found["workflowWarnings"] = workflow
         raise problems.form_warnings(found)
+
+
+def _is_of_an_entity(path: Path) -> bool:
+    """A declaration's own nodes: no answers are lost with them."""
+    return path[-1:] == ("meta",) or ("meta" in path and path[path.index("meta") + 1 :][:1] == ("entity",))
 
 
 def _was_deleted(session: Session, project_id: int, form_id: str) -> bool:

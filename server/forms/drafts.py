@@ -14,9 +14,10 @@ from server import problems
 from server.access.actor import Actor, Place
 from server.access.audit import record_audit
 from server.access.secrets import new_token
-from server.entities.lists import list_name_of
+from server.entities.lists import check_lists, list_name_of
 from server.forms.definition_checks import check_definition, check_sizes, check_warnings
 from server.forms.encryption import encrypted_xform, ensure_key
+from server.forms.entity_checks import declared_lists
 from server.forms.fields import FormDefinition, read_form_definition
 from server.forms.trash import trash_stale_drafts
 from server.forms.xform_edits import set_version
@@ -36,7 +37,7 @@ def save_draft(
     Each save makes a new row, so that whatever was read of a version stays true. In a project with managed encryption the draft
     carries the project's key. `warnings`: what the compiler warned of; unless they are to be ignored, they and our own stop the draft.
     Raises: insufficient_rights, not_found, invalid_value (another form's ID), uniqueness_violation (`must_be_new`), field_type_conflict,
-    missing_meta, form_warnings.
+    missing_meta, invalid_entity_form, list_name_conflict, property_name_conflict, form_warnings.
     """
     project = session.get(Project, project_id)
     if project is None or project.deleted_at is not None:
@@ -51,6 +52,8 @@ def save_draft(
     if not ignore_warnings:
         check_warnings(session, project_id, form, definition, warnings or [])
     xform, definition = _with_project_key(session, project, xform, definition)
+    if definition.public_key is None:
+        check_lists(session, project_id, declared_lists(definition))
     now = datetime.now(UTC)
     if form is None:
         form = Form(project_id=project_id, form_id=definition.form_id, state="open", created_by=actor.id or None, created_at=now)

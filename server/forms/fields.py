@@ -60,6 +60,7 @@ class FormDefinition:
 
     `fields` depth first, groups before what is in them. `choices`: list -> value -> language -> label, for the lists
     inside the form, each bounded. `attachments`: (file name, kind) with kind image, audio, video or file.
+    `entities_version`: of the entities specification, "" where the form names none.
     """
 
     form_id: str
@@ -73,6 +74,7 @@ class FormDefinition:
     entities: tuple[EntityDeclaration, ...] = ()
     public_key: str | None = None
     has_instance_id: bool = True
+    entities_version: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives an equal definition back."""
@@ -102,6 +104,7 @@ class FormDefinition:
             ),
             public_key=stored["public_key"],
             has_instance_id=stored["has_instance_id"],
+            entities_version=stored.get("entities_version", ""),
         )
 
 

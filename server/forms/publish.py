@@ -15,6 +15,7 @@ from server.changes import record_change
 from server.entities.lists import declare_lists
 from server.forms.definitions import form_definition
 from server.forms.drafts import find_form, reversion_draft
+from server.forms.entity_checks import declared_lists, require_lists_of
 from server.forms.trash import trash_stale_drafts
 from server.model import Form, FormVersion
 
@@ -44,10 +45,7 @@ def publish_draft(
         raise problems.version_not_unique(form.form_id, draft.version)
     definition = form_definition(session, draft.id)
     if draft.key_id is None:
-        lists: dict[str, dict[str, None]] = {}
-        for entity in definition.entities:
-            lists.setdefault(entity.list_name, {}).update(dict.fromkeys(entity.properties))
-        declare_lists(session, actor, form.project_id, {name: tuple(properties) for name, properties in lists.items()})
+        declare_lists(session, actor, form.project_id, declared_lists(definition))
     draft.published_at, draft.published_by, draft.draft_token = at or datetime.now(UTC), actor.id or None, None
     draft.publish_notes = session.info.get("notes")
     old = form.current_version_id
@@ -90,13 +88,16 @@ def delete_form(session: Session, actor: Actor, form: Form) -> None:
 
 
 def restore_form(session: Session, actor: Actor, form: Form) -> None:
-    """The form is back. Raises: insufficient_rights, uniqueness_violation (its ID is in use again), not_found (30 days are over)."""
+    """The form is back. Raises: insufficient_rights, uniqueness_violation (its ID is in use again), not_found (30 days are over),
+    lists_missing_for_restore.
+    """
     actor.require("form.restore", form)
     is_erased = form.current_version_id is None and form.draft_version_id is None
     if is_erased or form.deleted_at is None or form.deleted_at < datetime.now(UTC) - timedelta(days=TRASH_DAYS):
         raise problems.not_found()
     if find_form(session, form.project_id, form.form_id) is not None:
         raise problems.uniqueness_violation(["projectId", "xmlFormId"], [str(form.project_id), form.form_id])
+    require_lists_of(session, form)
     form.deleted_at = None
     record_audit(session, actor, "form.restore", project_id=form.project_id, form_pk=form.id)
     record_change(session, "form.restored", project_id=form.project_id, form_pk=form.id)

@@ -106,6 +106,7 @@ class XFormReader:
             entities=self._entities(nodes),
             public_key=submission.get("base64RsaPublicKey") if submission is not None else None,
             has_instance_id=("meta", "instanceID") in nodes,
+            entities_version=self._model.get(f"{_ENTITIES}entities-version") or self._model.get("entities-version") or "",
         )
 
     def nodes(self) -> dict[Path, etree._Element]:
@@ -326,23 +327,27 @@ class XFormReader:
     def _entities(self, nodes: dict[Path, etree._Element]) -> tuple[EntityDeclaration, ...]:
         places: dict[Path, etree._Element] = {}
         for path, node in nodes.items():
-            if path[-2:] == ("meta", "entity") and node.get("dataset"):
+            if path[-2:] == ("meta", "entity"):
+                if not (node.get("dataset") or "").strip():
+                    raise problems.invalid_entity_form("Dataset name is missing.")
                 places[path[:-2]] = node
         properties: dict[Path, dict[str, Path]] = {place: {} for place in places}
         # In the questions' order: so the list has its properties, and phones the columns of its CSV.
-        for path in nodes:
+        for path, node in nodes.items():
             bind = self._binds.get(path)
             saved_to = bind.get(f"{_ENTITIES}saveto") if bind is not None else None
-            if not saved_to:
+            # A group has no value.
+            if not saved_to or len(node):
                 continue
             # The nearest declaration around the field takes it.
             around = [path[:length] for length in range(len(path) - 1, -1, -1) if path[:length] in places]
             if not around:
                 raise _refused(f"{saved_to} 没有所属的实体声明。", f"The property {saved_to} is saved to no entity.")
-            properties[around[0]][saved_to] = path
+            if properties[around[0]].setdefault(saved_to, path) != path:
+                raise problems.invalid_entity_form("Multiple Form Fields cannot be saved to a single property.")
         return tuple(
             EntityDeclaration(
-                list_name=node.get("dataset"),
+                list_name=(node.get("dataset") or "").strip(),
                 path=place,
                 properties=properties[place],
                 creates=self._declares(place, node, "create"),

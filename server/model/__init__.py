@@ -22,6 +22,7 @@ from server.model.entities import (
     EntityList,
     EntityProperty,
     EntitySource,
+    EntitySum,
     EntityVersion,
     PurgedEntity,
 )  # fmt: skip
@@ -33,7 +34,7 @@ from server.model.submissions import Attachment, Comment, PurgedSubmission, Rule
 
 __all__ = [
     "AccountSession", "ActorProperty", "ActorRow", "Assignment", "Attachment", "AuditEntry", "BlobBytes", "BlobRow", "Change", "Comment",
-    "Cursor", "EncryptionKey", "Entity", "EntityAbsence", "EntityAudit", "EntityHeld", "EntityImport", "EntityList", "EntityProperty", "EntitySource", "EntityVersion", "Form",
+    "Cursor", "EncryptionKey", "Entity", "EntityAbsence", "EntityAudit", "EntityHeld", "EntityImport", "EntityList", "EntityProperty", "EntitySource", "EntitySum", "EntityVersion", "Form",
     "FormAttachment", "FormVersion", "Lease", "PasswordReset", "Phone", "Project", "PublicLink", "PurgedEntity", "PurgedSubmission", "RuleViolations", "SignInFailure", "SiteConfig",
     "Submission", "SubmissionVersion", "Table", "User", "UserPreference",
 ]  # fmt: skip

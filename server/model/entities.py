@@ -68,11 +68,24 @@ class Entity(Table):
         Index("uq_entities_list_id_uuid", "list_id", "uuid", unique=True),
         Index("ix_entities_list_division", "list_id", "division", "id"),
         Index("ix_entities_list_id_id", "list_id", "id"),
-        Index("ix_entities_stamps", "list_id", "division", "stamp",
-              sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL")),
         Index("ix_entities_trash", "deleted_at",
               sqlite_where=text("deleted_at IS NOT NULL"), postgresql_where=text("deleted_at IS NOT NULL")),
     )
+
+
+class EntitySum(Table):
+    """How many of a list's living entities a division has, and their stamps' sum: the total of its slots.
+
+    Triggers on `entities` keep it (migration 0008), whoever writes there: on PostgreSQL a slot for each transaction, so that none waits.
+    """
+
+    __tablename__ = "entity_sums"
+    list_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    division: Mapped[str] = mapped_column(String(12), primary_key=True)
+    slot: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    entities: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class EntityVersion(Table):

@@ -18,7 +18,7 @@ class EntityImport(Table):
 
     `state`: uploaded, checking, checked, importing, done, undoing, undone; failed: its file could not be read again.
     `columns`, `samples`, `sheets`: what was found in the file; `settings`: what becomes of it (imports/mapping.py).
-    `rows_sha256`: its rows as JSON lines, `plan_sha256`: what each good row is to do; neither is kept once that is done.
+    `blob_sha256`: the file, `rows_sha256`: its rows as JSON lines, `plan_sha256`: what each good row is to do; none is kept once that is done.
     `position`: lines of the plan that are done; `undo_position`: the last entity that was looked at. Both are saved with their effect.
     `holder`: who works on it until `held_until`. `errors`, `left_alone`: the first thousand; the counts are of all.
     """
@@ -32,7 +32,7 @@ class EntityImport(Table):
     state: Mapped[str] = mapped_column(String(20))
     file_name: Mapped[str] = mapped_column(String(255))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
-    blob_sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    blob_sha256: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     rows_sha256: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     plan_sha256: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     sheet: Mapped[str | None] = mapped_column(String(255))

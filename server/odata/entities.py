@@ -12,6 +12,7 @@ from flask import Response, request
 from server import problems
 from server.entities.lists import get_list, list_properties
 from server.exports.entity_odata import EntityQuery, Footer, entity_document, prepare_entities
+from server.exports.entity_past import read_as_of
 from server.exports.tables import odata_name
 from server.http.credentials import authenticate
 from server.http.described import described
@@ -28,7 +29,7 @@ _JSON = "application/json; charset=utf-8"
 _XML = "text/xml; charset=utf-8"
 _OPTIONS = {
     "$top": "integer", "$skip": "integer", "$skiptoken": "string", "$count": "boolean", "$filter": "string", "$orderby": "string",
-    "$search": "string", "$select": "string",
+    "$search": "string", "$select": "string", "asOf": "string",
 }  # fmt: skip
 _WHOLE = re.compile(r"\s*([+-]?\d{1,15})")
 _MOST = 2**31 - 2
@@ -60,9 +61,9 @@ def get_list_metadata(project_id: int, name: str) -> Response:
 @blueprint.get(f"{_LIST}/Entities")
 @described(query=_OPTIONS)
 def get_entity_table(project_id: int, name: str) -> Response:
-    """The entities of a list."""
+    """The entities of a list; with asOf as they were then."""
     actor = authenticate()
-    check_request("json")
+    check_request("json", also="asOf")
     query = _query()
     with transaction(parts().engine) as session:
         table = prepare_entities(session, actor, project_id, name, query)
@@ -81,7 +82,7 @@ def _query() -> EntityQuery:
     return EntityQuery(
         top=_number("$top"), skip=0 if token else _number("$skip") or 0, counts=given.get("$count", "").strip().lower() == "true",
         after=after.lower() if after else None, filter_text=given.get("$filter"), order_text=order, search=given.get("$search"),
-        select=given.get("$select"),
+        select=given.get("$select"), as_of=read_as_of(given.get("asOf")),
     )  # fmt: skip
 
 

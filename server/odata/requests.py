@@ -18,8 +18,8 @@ _WHOLE = re.compile(r"\s*([+-]?\d{1,15})")
 _MOST = 2**31 - 1
 
 
-def check_request(kind: str) -> None:
-    """Raises: unacceptable_format, not_found (an older protocol), not_implemented, unsupported_odata_expand, unsupported_odata_select_expand."""
+def check_request(kind: str, *, also: str = "") -> None:
+    """`also`: one more option that this address takes. Raises: unacceptable_format, not_found (an older protocol), not_implemented, unsupported_odata_expand, unsupported_odata_select_expand."""
     wanted = request.args.get("$format") or request.headers.get("Accept", "")
     takes_json, takes_xml = _JSON.search(wanted) is not None, _XML.search(wanted) is not None
     # Excel takes both: it gets the one there is.
@@ -29,7 +29,7 @@ def check_request(kind: str) -> None:
     if version is not None and re.fullmatch(r"\s*[0-3](\.\d{0,5})?\s*", version):
         raise problems.not_found()
     for name in request.args:
-        if name not in _OPTIONS:
+        if name not in _OPTIONS and name != also:
             raise problems.not_implemented(name[:100])
     expand = request.args.get("$expand")
     if expand and expand != "*":

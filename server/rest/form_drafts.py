@@ -108,7 +108,9 @@ def patch_draft_attachment(project_id: int, form_id: str, name: str) -> Response
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())
         row = link_list(session, actor, _form(session, actor, project_id, form_id), name, linked=flag_of(body, "dataset") is True)
-        return answer_json(attachment_shapes(session, [row])[0])
+        shape = attachment_shapes(session, [row])[0]
+        # As ODK Central has it: here no hash is told of what is no file.
+        return answer_json({name: value for name, value in shape.items() if (name, value) != ("hash", None)})
 
 
 @blueprint.delete(_FILE)

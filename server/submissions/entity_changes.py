@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.actor import Actor
+from server.access.sealed import is_sealed_name, sealer_of
 from server.entities.apply import apply_changes, is_true
 from server.entities.lists import update_list
 from server.entities.occasions import APPROVAL, CREATED, EDITED, EntityChange
@@ -20,9 +22,9 @@ from server.submissions.envelope import EntityElement, Envelope, local_name, rea
 from server.submissions.stored_xml import sent_xml
 
 
-def read_entity_changes(envelope: Envelope, definition: FormDefinition) -> list[EntityChange]:
+def read_entity_changes(envelope: Envelope, definition: FormDefinition, seal: Callable[[str], str]) -> list[EntityChange]:
     """One change per element, in document order; properties by the form's `saveto` bindings, blank answers as ""."""
-    return [_read_one(element, definition, envelope.root) for element in envelope.entities]
+    return [_read_one(element, definition, envelope.root, seal) for element in envelope.entities]
 
 
 def _names_above(element: etree._Element, root: etree._Element) -> tuple[str, ...]:
@@ -41,7 +43,7 @@ def _declaration(path: tuple[str, ...], list_name: str, definition: FormDefiniti
     return next((declared for declared in definition.entities if declared.list_name == list_name), None)
 
 
-def _read_one(element: EntityElement, definition: FormDefinition, root: etree._Element) -> EntityChange:
+def _read_one(element: EntityElement, definition: FormDefinition, root: etree._Element, seal: Callable[[str], str]) -> EntityChange:
     attributes = element.attributes
     list_name = attributes.get("dataset", "")
     path = _names_above(element.container, root)
@@ -51,7 +53,8 @@ def _read_one(element: EntityElement, definition: FormDefinition, root: etree._E
         inside = field_path[: len(path)] == path
         found = _find(element.container if inside else root, field_path[len(path) :] if inside else field_path)
         if found is not None:
-            data[name] = found.text or ""
+            text = found.text or ""
+            data[name] = seal(text) if is_sealed_name(name) else text
     actions = (("create", declared.creates), ("update", declared.updates)) if declared else ()
     return EntityChange(
         list_name=list_name,
@@ -102,7 +105,7 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
     submission = session.get_one(Submission, (project_id, row.submission_id), populate_existing=True)
     envelope = read_envelope(sent_xml(session, session.execute(select(columns.xml).where(where)).scalar_one()))
     errors = apply_changes(
-        session, actor, project_id, read_entity_changes(envelope, definition), division=submission.division,
+        session, actor, project_id, read_entity_changes(envelope, definition, sealer_of(session.get_bind().dialect).seal), division=submission.division,
         submission_version_id=version_id, event=event, approved=submission.review_state == "approved",
     )  # fmt: skip
     if errors:

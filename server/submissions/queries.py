@@ -78,11 +78,11 @@ def _listed() -> Select[Any]:
 def list_submissions(
     session: Session, actor: Actor, project_id: int, *, form_pk: int | None = None, division_prefix: str | None = None,
     submitter_id: int | None = None, review_state: str | None = None, received_from: datetime | None = None,
-    received_to: datetime | None = None, before: tuple[datetime, int] | None = None, limit: int = LIST_LIMIT,
+    received_to: datetime | None = None, breaks_rules: bool = False, before: tuple[datetime, int] | None = None, limit: int = LIST_LIMIT,
 ) -> list[SubmissionRow]:  # fmt: skip
     """The newest submissions that the actor may list, at most `limit`; never drafts, nor anything in the trash.
 
-    `received_to` is excluded. `before`: received_at and id of the last row of the page before.
+    `received_to` is excluded. `breaks_rules`: those alone whose current version does. `before`: received_at and id of the last row of the page before.
     """
     columns = Submission
     conditions = [columns.project_id == project_id]
@@ -95,6 +95,10 @@ def list_submissions(
         conditions.append(columns.received_at >= received_from)
     if received_to is not None:
         conditions.append(columns.received_at < received_to)
+    if breaks_rules:
+        # Few do: the list begins with them, not with all that were ever sent.
+        broken = select(RuleViolations.submission_id).where(RuleViolations.project_id == project_id)
+        conditions += [columns.id.in_(broken), RuleViolations.version_id.is_not(None)]
     if before is not None:
         at, last_id = before
         # The first condition alone narrows the index; the second settles rows of one instant.

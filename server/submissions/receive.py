@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from server import problems
 from server.access.actor import Actor
 from server.access.audit import record_audit
+from server.access.sealed import sealer_of
 from server.changes import record_change
 from server.entities.apply import apply_changes
 from server.model import Attachment, AuditEntry, Submission, SubmissionVersion
@@ -218,7 +219,7 @@ def _store_files(session: Session, version: ArrivingVersion, submission_id: int,
 def _apply_entities(session: Session, version: ArrivingVersion, division: str) -> None:
     if version.is_draft or not version.envelope.entities:
         return
-    changes = read_entity_changes(version.envelope, version.definition)
+    changes = read_entity_changes(version.envelope, version.definition, sealer_of(session.get_bind().dialect).seal)
     errors = apply_changes(session, version.actor, version.project_id, changes, division=division, submission_version_id=version.id)
     if errors:
         session.execute(

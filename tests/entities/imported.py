@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from server.access.sealed import sealer_of
 from server.entities.imports import work
 from server.entities.imports.mapping import ImportSettings
 from server.entities.imports.reading import read_register
@@ -102,14 +103,19 @@ class Office:
 
     def people(self, **where: Any) -> list[dict[str, Any]]:
         found = [row for row in self.house.rows(Entity) if all(row[name] == value for name, value in where.items())]
-        return sorted(found, key=lambda row: row["id"])
+        return sorted((self._opened(row) for row in found), key=lambda row: row["id"])
+
+    def _opened(self, row: dict[str, Any]) -> dict[str, Any]:
+        unseal = sealer_of(self.house.engine.dialect).unseal
+        return {**row, **{column: {name: unseal(value) for name, value in row[column].items()} for column in ("data", "received") if row.get(column)}}
 
     def living(self) -> dict[str, dict[str, Any]]:
         """Values by label of the entities that are not in the trash."""
         return {row["label"]: row["data"] for row in self.people() if row["deleted_at"] is None}
 
     def versions(self, entity_id: int) -> list[dict[str, Any]]:
-        return sorted(self.house.rows(EntityVersion, EntityVersion.entity_id == entity_id), key=lambda row: row["version"])
+        found = self.house.rows(EntityVersion, EntityVersion.entity_id == entity_id)
+        return sorted((self._opened(row) for row in found), key=lambda row: row["version"])
 
 
 @pytest.fixture

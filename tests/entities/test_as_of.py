@@ -296,3 +296,20 @@ def _multiply(archive: Archive, entity_id: int, count: int) -> None:
     with archive.house.engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
+
+
+def test_odata_shows_the_past_page_by_page(archive: Archive) -> None:
+    people = [archive.adds(china(day), who=f"人{day}") for day in (1, 2, 3)]
+    archive.changes(people[0], china(10), state="ill")
+    archive.adds(china(20))
+    rows, path = [], "/projects/1/datasets/people.svc/Entities?$top=2&$count=true&asOf=2026-03-05"
+    while path:
+        page = archive.staff.reads(path)
+        assert page["@odata.count"] == 3
+        rows += [(row["__id"], row["state"], row["__system"]["version"]) for row in page["value"]]
+        path = page.get("@odata.nextLink", "").partition("/v1")[2]
+    assert rows == [(person, "new", 1) for person in reversed(people)]
+    now = archive.staff.reads("/projects/1/datasets/people.svc/Entities?asOf=2026-03-12")["value"]
+    assert {row["__id"]: row["state"] for row in now}[people[0]] == "ill"
+    for query, code in (("asOf=2026-03-05&$filter=__id eq 'x'", 400.79), ("asOf=2026-03-05&$orderby=__id", 400.79), ("asOf=soon", 400.78)):
+        assert problem_of(archive.staff.get(f"/projects/1/datasets/people.svc/Entities?{query}")) == (400, code)

@@ -34,7 +34,9 @@ class Operator:
         self.office, self.folder = office, folder
 
     def types(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(self.folder, "entities", *arguments, MINQING_DATABASE_URL=self.office.house.settings.database_url)
+        settings = self.office.house.settings
+        # With the office's own secret: without it the numbers in its register are no numbers.
+        return run(self.folder, "entities", *arguments, MINQING_DATABASE_URL=settings.database_url, MINQING_SECRET_KEY=settings.secret_key or "")
 
     def imports(self, content: bytes, *options: str, name: str = "名册.csv", code: int = 0) -> Any:
         """The command's JSON."""

@@ -182,3 +182,10 @@ def _crash_after(office: Office, work: Any, monkeypatch: pytest.MonkeyPatch, *, 
     with pytest.raises(KeyboardInterrupt):
         office.works()
     return sum(seen[:chunks])
+
+
+def test_nothing_of_the_file_is_kept_once_its_rows_are_in_the_list(office: Office) -> None:
+    made = office.uploads(as_csv(ROWS), key="id_number")
+    office.runs(made)
+    now = office.now(made)
+    assert (now.blob_sha256, now.rows_sha256, now.plan_sha256, now.samples) == (None, None, None, [])

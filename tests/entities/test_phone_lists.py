@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from server.http.kept_csvs import KeptCsvs
+from server.model import EntityList, EntityProperty
+from server.transactions import transaction
 from tests.actors.house import House
 from tests.actors.phone import CollectPhone
 from tests.actors.program import Program
@@ -213,3 +215,27 @@ def test_kept_lists_are_bounded_and_made_once() -> None:
     for thread in threads:
         thread.join()
     assert len(made) == 1
+
+
+def test_any_text_reads_as_it_was_written(village: Village) -> None:
+    texts = ["五谷村，1号", "a,b", 'say "hi"', "two\nlines", "\r", " ", "", "\x1f", "\x1e", "a\x1f\x1eb", "=1+1", "\\N", "\\.", "🏠", "ü" * 3000]
+    many = [{"uuid": str(uuid.uuid4()), "label": value if value.strip() else "-", "data": {"division": HERE, "state": value}} for value in texts]
+    expected = {}
+    for one in many:
+        answer = village.staff.post(f"{_PEOPLE}/entities", one)
+        assert answer.status_code == 200, answer.text
+        expected[one["uuid"]] = (one["label"], one["data"]["state"])  # type: ignore[index]
+        rows = csv.reader(io.StringIO(village.here.content().decode(), newline=""))
+        assert {row[0]: (row[1], row[4]) for row in list(rows)[1:]} == expected
+
+
+def test_a_list_of_many_columns_and_many_blocks_is_whole(village: Village) -> None:
+    names = [f"p{number}" for number in range(700)]
+    with transaction(village.register.house.engine, write=True) as session:
+        people = session.query(EntityList).filter_by(name="people").one()
+        session.add_all(EntityProperty(list_id=people.id, name=name, created_at=people.created_at) for name in names)
+    many = [{"uuid": str(uuid.uuid4()), "label": f"人{number}", "data": {"division": HERE, "p699": str(number)}} for number in range(9000)]
+    assert village.staff.post(f"{_PEOPLE}/entities", {"entities": many, "source": {"name": "x.csv"}}).status_code == 200
+    lines = village.here.content().decode().splitlines()
+    assert lines[0].split(",")[-1] == "p699"
+    assert [(line.split(",")[0], line.split(",")[-1]) for line in lines[1:]] == [(one["uuid"], one["data"]["p699"]) for one in reversed(many)]

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from server.access.sealed import Sealer, is_sealed, masked, matching_hash, sealer_of
 from server.http.sealed_values import _masked_stream
-from server.model import Entity
+from server.model import AuditEntry, Entity
 from server.submissions.rule_check import check_arrivals
 from server.transactions import open_engine
 from sync.replicate import replicate_changes
@@ -298,3 +298,15 @@ def test_a_page_shows_the_number_to_a_reviewer_who_says_why(house: House) -> Non
     assert "999999196001010020" in unmasked.text
     assert CARD in unmasked.text
     assert town.clerks["viewer"].posts(f"{page}/unmasked", page="/account", reason="x").status_code == 403
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a_register_shows_the_number_to_a_reviewer_who_says_why(house: House) -> None:
+    town = Town(house)
+    reviewer, page = Clerk.signed_in(house, "county-reviewer"), f"/projects/1/entity-lists/people/entities/{UUID}"
+    assert "999999********0020" in reviewer.get(page).text
+    assert reviewer.posts(f"{page}/unmasked", page=page, reason=" ").status_code == 400
+    assert "999999196001010020" in reviewer.posts(f"{page}/unmasked", page=page, reason="核对身份证").text
+    assert town.clerks["viewer"].posts(f"{page}/unmasked", page="/account", reason="x").status_code == 403
+    logged = [row for row in house.rows(AuditEntry) if row["action"] == "entity.unmask"]
+    assert [row["details"]["reason"] for row in logged] == ["核对身份证"]

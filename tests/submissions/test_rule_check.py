@@ -85,10 +85,23 @@ def test_staff_see_which_question_broke_which_rule(house: House) -> None:
     check(house)
     staff = Clerk.signed_in(house, "county-reviewer")
     page = staff.get("/projects/1/submissions").text
-    assert page.count("违反规则") == 1
+    assert page.count('badge-hasIssues">违反规则') == 1
     [bad] = house.rows(Submission, Submission.instance_id == "uuid:bad")
     page = staff.get(f"/projects/1/submissions/{bad['id']}").text
     assert "年龄须小于 120。" in page
     assert "必填，但没有回答" in page
     english = staff.get(f"/projects/1/submissions/{bad['id']}", **{"Accept-Language": "en"}).text
     assert "The age must be below 120." in english
+
+
+def test_staff_list_those_alone_that_break_rules(house: House) -> None:
+    house.publish(FORM)
+    phone = house.new_phone()
+    for instance, age in (("uuid:good", "30"), ("uuid:bad", "130"), ("uuid:mended", "131")):
+        phone.send(submission(instance, age))
+    check(house)
+    phone.send(submission("uuid:mended-2", "31", replaces="uuid:mended"))
+    check(house)
+    clerk = Clerk.signed_in(house, "county-reviewer")
+    every, broken = (clerk.get(f"/projects/1/submissions{query}").text.count('class="row-title"') for query in ("", "?broken=yes"))
+    assert (every, broken) == (3, 1)

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.orm import Session
 
 from server.access.actor import division_end
+from server.access.sealed import is_sealed_name, sealer_of
 from server.entities.imports import values
 from server.entities.imports.divisions import find_division
 from server.entities.imports.mapping import ID, ImportSettings, label_parts
@@ -67,6 +68,7 @@ class _Check:
     scoped: bool
     matches: dict[str, list[tuple[int, str]]]
     times: Counter[str]
+    seal: Callable[[str], str]
 
 
 def key_text(dialect: str, key: str) -> ColumnElement[Any]:
@@ -101,7 +103,8 @@ def _prepare(engine: Engine, storage: Storage, found: EntityImport) -> _Check:
         kinds = property_kinds(session, entity_list, list_properties(session, entity_list))
         scoped = is_scoped(session, entity_list)
     readers = [(number, name, values.reader_of(name, kinds[name]) if name in kinds else None) for number, name in sorted(settings.columns.items())]
-    check = _Check(settings, found.columns, readers, label_parts(settings, found.columns), found.division, scoped, {}, Counter())
+    seal = sealer_of(engine.dialect).seal
+    check = _Check(settings, found.columns, readers, label_parts(settings, found.columns), found.division, scoped, {}, Counter(), seal)
     if settings.key is not None:
         check.times = Counter(_keys(check, read_lines(storage, found.rows_sha256 or "")))
         with transaction(engine) as session:
@@ -113,7 +116,8 @@ def _keys(check: _Check, lines: Iterator[Any]) -> Iterator[str]:
     column, reader = next((number, reader) for number, name, reader in check.readers if name == check.settings.key)
     for _row_number, cells, _faults in lines:
         if column < len(cells) and cells[column] and values.text_fault(cells[column]) is None:
-            yield _key_of(cells[column], check.settings.key, reader)
+            key = _key_of(cells[column], check.settings.key, reader)
+            yield check.seal(key) if is_sealed_name(check.settings.key or "") else key
 
 
 def _key_of(text: str, key: str | None, reader: Reader | None) -> str:
@@ -174,7 +178,8 @@ def _value(check: _Check, name: str, text: str, reader: Reader | None) -> str | 
             return Fault("不是有效的编号（UUID）。", "It is no valid id (UUID).")
     if name == "division":
         return _division(check, text)
-    return reader(text) if reader else text
+    read = reader(text) if reader else text
+    return check.seal(read) if isinstance(read, str) and is_sealed_name(name) else read
 
 
 def _read_division(text: str) -> str | Fault:

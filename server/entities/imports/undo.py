@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server.changes import record_change
 from server.entities.absences import begin_absence
 from server.entities.imports.run import NewVersion, lock_rows, write_versions
+from server.entities.maintained import count_maintained
 from server.entities.records import Origin, link_audits
 from server.model import Entity, EntityImport, EntityList, EntitySource, EntityVersion
 
@@ -31,11 +32,12 @@ def undo_chunk(session: Session, found: EntityImport, *, limit: int) -> bool:
         return False
     entity_list = session.get_one(EntityList, found.list_id)
     entities = lock_rows(session, entity_list, [row.entity_id for row in rows])
-    untouched = [row for row in rows if row.entity_id in entities and entities[row.entity_id].version == row.version]
+    own = count_maintained(session, found.project_id, {row.entity_id: row.version for row in rows})
+    untouched = [row for row in rows if row.entity_id in entities and entities[row.entity_id].version == row.version + own[row.entity_id]]
     kept = {row.entity_id for row in rows} - {row.entity_id for row in untouched}
     _leave_alone(session, found, sorted(kept), entities)
     _delete(session, entity_list, found, [row.entity_id for row in untouched if row.version == 1])
-    _put_back(session, entity_list, found, [entities[row.entity_id] for row in untouched if row.version > 1])
+    _put_back(session, entity_list, found, [(entities[row.entity_id], row.version - 1) for row in untouched if row.version > 1])
     found.undo_position = rows[-1].entity_id
     return len(rows) == limit
 
@@ -69,17 +71,17 @@ def _delete(session: Session, entity_list: EntityList, found: EntityImport, ids:
     record_change(session, "entity.many_deleted", project_id=found.project_id, details=change)
 
 
-def _put_back(session: Session, entity_list: EntityList, found: EntityImport, entities: Sequence[Any]) -> None:
+def _put_back(session: Session, entity_list: EntityList, found: EntityImport, entities: Sequence[tuple[Any, int]]) -> None:
     """One more version with what stood in the one before the import."""
     if not entities:
         return
     versions: Any = EntityVersion.__table__.c
-    keys = [(found.project_id, entity.id, entity.version - 1) for entity in entities]
+    keys = [(found.project_id, entity.id, number) for entity, number in entities]
     statement = select(versions.entity_id, versions.label, versions.data, versions.division)
     statement = statement.where(tuple_(versions.project_id, versions.entity_id, versions.version).in_(keys))
     before = {row.entity_id: row for row in session.connection().execute(statement)}
     rows = []
-    for entity in entities:
+    for entity, _number in entities:
         old = before[entity.id]
         received = {name: value for name, value in old.data.items() if entity.data.get(name) != value}
         received |= {name: "" for name in entity.data if name not in old.data}

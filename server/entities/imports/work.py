@@ -175,6 +175,7 @@ class _Piece:
 
 
 def _finish(found: EntityImport) -> None:
-    """Everything is in the list; what was read of the file is needed no more."""
+    """Everything is in the list; the file, and what was read of it, is needed no more: it has numbers as they are written."""
     found.state, found.finished_at = "done", datetime.now(UTC)
-    found.rows_sha256 = found.plan_sha256 = found.holder = found.held_until = None
+    found.blob_sha256 = found.rows_sha256 = found.plan_sha256 = found.holder = found.held_until = None
+    found.samples = []

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor
+from server.access.sealed import masked_bytes
 from server.entities.lists import list_properties
 from server.entities.scope import access_condition, bound_actor, downloadable, property_text, require_download, within_division
 from server.entities.sums import list_digest, read_sums
@@ -54,7 +55,7 @@ def phone_list(session: Session, actor: Actor, entity_list: EntityList) -> Phone
 def stream_csv(session: Session, actor: Actor, entity_list: EntityList, properties: tuple[str, ...]) -> Iterator[bytes]:
     """The entities that the actor may see, the newest first, in chunks; for whom `phone_list` found these properties in this transaction.
 
-    The database joins a row's fields to a line: to take each field out as an object and join it again cost most of a download.
+    Numbers that are stored sealed are their masks. The database joins a row's fields to a line: to take each field out as an object and join it again cost most of a download.
     """
     yield _line(["name", "label", "__version", *properties]).encode()
     dialect, done = session.get_bind().dialect.name, 0
@@ -62,14 +63,14 @@ def stream_csv(session: Session, actor: Actor, entity_list: EntityList, properti
     for count, text in _blocks(session, actor, entity_list, _joined(fields).concat(_LINE)):
         if text.count(_LINE) != count or text.count(_FIELD) != count * (len(fields) - 1):
             break
-        yield _as_csv(text).encode()
+        yield masked_bytes(_as_csv(text).encode())
         done += count
     else:
         return
     # A value has a separator in it, which a program can send: the rest by its fields.
     rows = session.connection().execute(_here(session, actor, entity_list, *fields).order_by(_E.id.desc()).offset(done))
     for some in rows.partitions(_ROWS_PER_CHUNK):
-        yield "".join(map(_line, some)).encode()
+        yield masked_bytes("".join(map(_line, some)).encode())
 
 
 def _joined(fields: list[Any]) -> Any:

@@ -100,6 +100,17 @@ def keep_register(admin: Program) -> None:
     assert changed.status_code == 200, changed.text
 
 
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+def test_a_phone_downloads_masks_however_it_is_compressed(house: House, accepted: str) -> None:
+    keep_register(Program.signed_in(house))
+    house.publish(FORM.replace("| | text | division | Division | | |", "| | text | division | Division | | |\n| | select_one_from_file people.csv | who | Who | | |"))
+    phone = house.new_phone(division="632223202200")
+    answer = phone.get(f"{phone.base}/forms/visit/attachments/people.csv", **{"Accept-Encoding": accepted})
+    assert answer.status_code == 200
+    assert told(answer).count("999999********00") == 4
+    assert "sealed" not in told(answer)
+
+
 def test_a_mask_that_comes_back_leaves_the_number_as_it_is(house: House) -> None:
     admin = Program.signed_in(house)
     keep_register(admin)
@@ -238,7 +249,7 @@ class Town:
     def asks(self, who: str, rule: str, path: str) -> TestResponse:
         """GET as an administrator, as a viewer, or as the phone; pages by a browser, the rest with a token."""
         if who == "phone":
-            return self.phone.client.get(path.replace("/v1/", f"/v1/key/{self.phone.access.token}/", 1))
+            return self.phone.client.get(path.replace("/v1/", f"/v1/key/{self.phone.access.token}/", 1), headers={"Accept-Encoding": "gzip"})
         if rule.startswith("/v1/"):
             program = self.admin if who == "admin" else self.viewer
             return program.get(path.removeprefix("/v1"), X_OpenRosa_Version="1.0")

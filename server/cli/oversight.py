@@ -102,20 +102,18 @@ def disasters_clocks(event: str, division: str | None, project: int, form: str, 
     show(*{"villages": _villages, "levels": _levels, "figures": _figures}[part](found), form)
 
 
-def _minutes(since: Any, until: Any) -> int | None:
-    return None if since is None or until is None else int((until - since).total_seconds() // 60)
-
-
 _Table = tuple[list[str], list[list[Any]]]
 
 
 def _villages(found: EventClocks) -> _Table:
+    from server.oversight.clocks import minutes_between
+
     own = ["code", "name", "happened_at", "known_at", "arrived_at", "finished_at", "received_at", "verified_at", "relief_started_at",
            "last_report_at", "reports", "is_late", "due_at", "is_silent", "verification_due_at", "is_verification_late"]  # fmt: skip
     spans = {f"{name}_after_{since}": (f"{since}_at", f"{name}_at")
              for since in ("happened", "known") for name in ("arrived", "finished", "received", "verified", "relief_started")}  # fmt: skip
     rows = [
-        [getattr(village, name) for name in own] + [_minutes(getattr(village, since), getattr(village, until)) for since, until in spans.values()]
+        [getattr(village, name) for name in own] + [minutes_between(getattr(village, since), getattr(village, until)) for since, until in spans.values()]
         for village in found.villages
     ]
     return own + [f"{name}_minutes" for name in spans], rows

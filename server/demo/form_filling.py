@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from server.forms.rules.expression import Context, compile_expression
 from server.forms.rules.values import Budget, Moment, Node, Unknowable, moment_of, string, truth
 from server.forms.xform_reader import XFormReader
+from server.submissions.queries import label_in
 
 Path = tuple[str, ...]
 # What a list that the phone has downloaded says: (list, entity, property) -> text, "" where it says nothing.
@@ -56,11 +57,6 @@ class FillableForm:
     root: Question
 
 
-def label_in_chinese(labels: Mapping[str, str]) -> str:
-    """The label that the phone shows, Chinese being the forms' default language."""
-    return next((text for name, text in labels.items() if "zh" in name), "") or next(iter(labels.values()), "")
-
-
 def read_fillable(xform: bytes) -> FillableForm:
     """Raises: unparseable_xml, form_invalid."""
     reader = XFormReader(xform)
@@ -75,7 +71,7 @@ def read_fillable(xform: bytes) -> FillableForm:
         said = {name: (bind.get(name) or "").strip() if bind is not None else "" for name in ("relevant", "required", "calculate")}
         asked = fields.get(path)
         listed = (definition.choices or {}).get(asked.choice_list or "", {}) if asked is not None else {}
-        choices = {value: label_in_chinese(labels) or value for value, labels in listed.items()}
+        choices = {value: label_in(labels, "zh") or value for value, labels in listed.items()}
         dataset = node.get("dataset") or ""
         attributes = {}
         if dataset:

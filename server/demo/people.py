@@ -9,14 +9,13 @@ from random import Random
 from typing import Any
 
 from server.demo.places import home_near, village_centre
+from server.entities.imports.values import check_character
 
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 _GIVEN = "玉兰秀英桂芳海生国庆建军长寿德福春花永明文才金成有财喜梅存良占林生莲得胜"
 _TIBETAN = ("卓玛", "才让", "扎西", "多杰", "央金", "措姆", "尼玛", "达娃", "仁青", "索南", "拉毛", "南加", "华旦", "彭措", "旦正", "吉太", "更登", "羊措")
 _MONGOL = ("巴图", "其其格", "乌兰", "敖登", "苏和", "那仁", "格日勒", "阿拉坦")
 _HUI = ("伊布拉", "海买", "麦燕", "尔沙", "法土麦", "哈三", "索菲", "优素")
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECKS = "10X98765432"
 
 
 @dataclass(slots=True)
@@ -80,7 +79,7 @@ class Population:
         if sequence > 999:
             raise ValueError("more people born on one day than numbers")
         body = f"999999{birth:%Y%m%d}{sequence:03d}"
-        return body + _CHECKS[sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, body, strict=True)) % 11]
+        return body + check_character(body)
 
     def person(self, relation: str, *, ages: tuple[int, int], ethnicity: str, sex: str | None = None, family: str = "") -> Person:
         """Somebody of that age today."""

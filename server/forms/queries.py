@@ -85,7 +85,7 @@ def _available_media() -> object:
     return or_(FormAttachment.blob_sha256.is_not(None), FormAttachment.list_id.is_not(None))
 
 
-# Made once: every phone asks this every quarter of an hour.
+# Made once: every phone asks this at each look.
 _OPEN_FORMS = (
     select(Form.form_id, FormVersion.title, FormVersion.version, FormVersion.md5,
            exists().where(FormAttachment.form_version_id == FormVersion.id))

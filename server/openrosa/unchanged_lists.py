@@ -1,6 +1,6 @@
 """A phone that asks whether its entity list has changed, on the shortest way: three small reads, past the web framework.
 
-Each phone asks this of each list every quarter of an hour, and the answer is nearly always no. Whatever is not plainly that is left to
+Each phone asks this of each list at each look, and the answer is nearly always no. Whatever is not plainly that is left to
 the views.
 """
 

@@ -125,6 +125,11 @@ def _village(code: str, reports: Sequence[Report], event: Event, clocks: Clocks,
     )  # fmt: skip
 
 
+def minutes_between(since: datetime | None, until: datetime | None) -> int | None:
+    """Whole minutes from one to the other; None while either has not come."""
+    return None if since is None or until is None else int((until - since).total_seconds() // 60)
+
+
 def _is_late(known_at: datetime | None, finished_at: datetime, minutes: int) -> bool:
     return known_at is not None and finished_at - known_at > timedelta(minutes=minutes)
 

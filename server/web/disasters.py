@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -14,7 +13,8 @@ from server.forms.catalogue_file import county_catalogue
 from server.forms.definitions import form_definition
 from server.http.parts import parts
 from server.model import Form
-from server.oversight.clocks import read_clocks, read_events
+from server.oversight.clocks import minutes_between, read_clocks, read_events
+from server.submissions.queries import label_in
 from server.transactions import transaction
 from server.web import blueprint
 from server.web.pages import page
@@ -38,7 +38,7 @@ def show_disaster(project_id: int, uuid: str) -> Response:
     with transaction(parts().engine) as session, transaction(parts().central) as central:
         found = read_clocks(session, central, actor, catalogue, project_id, uuid, division=request.args.get("division") or None)
         labels = _figure_labels(session, project_id, catalogue)
-    return page("disaster.html", found=found, labels=labels, minutes=_minutes, divisions=divisions_within(actor), chosen=request.args)
+    return page("disaster.html", found=found, labels=labels, minutes=minutes_between, divisions=divisions_within(actor), chosen=request.args)
 
 
 def _figure_labels(session: Session, project_id: int, catalogue: Catalogue) -> dict[str, str]:
@@ -49,12 +49,4 @@ def _figure_labels(session: Session, project_id: int, catalogue: Catalogue) -> d
     version_id = session.scalar(select(own.current_version_id).where(*where))
     if version_id is None:
         return {}
-    mark = f"({language()})"
-    return {
-        "/".join(field.path): next((text for name, text in field.labels.items() if mark in name), next(iter(field.labels.values()), field.name))
-        for field in form_definition(session, version_id).fields
-    }
-
-
-def _minutes(since: datetime | None, until: datetime | None) -> int | None:
-    return None if since is None or until is None else int((until - since).total_seconds() // 60)
+    return {"/".join(field.path): label_in(field.labels, language()) or field.name for field in form_definition(session, version_id).fields}

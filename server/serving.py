@@ -73,11 +73,12 @@ class Gateway:
         self._bodies += 1
         body: Any = None
         try:
-            body = await self._read_body(environ, receive, send, pool)
+            direct = is_phone and scope["method"] == "POST" and self._desk.takes(scope["path"])
+            is_known = direct and self._desk.knows(scope["path"])
+            body = await self._read_body(environ, receive, send, pool, is_known=is_known)
             if body is None:
                 return
             environ["wsgi.input"] = body
-            direct = is_phone and environ["REQUEST_METHOD"] == "POST" and self._desk.takes(scope["path"])
             answer = await loop.run_in_executor(pool, self._take if direct else self._run, scope, environ)
             await _send_answer(send, answer, loop, pool)
         except BodyTooLarge:
@@ -112,8 +113,8 @@ class Gateway:
                 return _Answer(304, unchanged)
         return _run(self._app, environ)
 
-    async def _read_body(self, environ: dict[str, Any], receive: Receive, send: Send, pool: ThreadPoolExecutor) -> Any:
-        """The whole body at its start; None if a refusal was sent already, before the body was read."""
+    async def _read_body(self, environ: dict[str, Any], receive: Receive, send: Send, pool: ThreadPoolExecutor, *, is_known: bool) -> Any:
+        """The whole body at its start; None if a refusal was sent already, before the body was read. `is_known`: who sends need not be asked."""
         length = environ.get("CONTENT_LENGTH", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise BodyTooLarge
@@ -123,11 +124,12 @@ class Gateway:
         except TimeoutError:
             raise ClientGone from None
         first = message.get("body", b"")
-        if not message.get("more_body", False):
+        # The server tells of a body's end in a message of its own; the length tells it sooner.
+        if not message.get("more_body", False) or (length.isdigit() and int(length) == len(first)):
             _check_length(length, len(first))
             environ["CONTENT_LENGTH"] = str(len(first))
             return io.BytesIO(first)
-        if not await self._may_send(environ, send, pool):
+        if not is_known and not await self._may_send(environ, send, pool):
             return None
         spool = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - closed by the caller
         try:

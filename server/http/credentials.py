@@ -72,6 +72,12 @@ def _sending_phone(token: str) -> Actor:
     return found[1]
 
 
+def is_remembered(app: Parts, token: str) -> bool:
+    """Whether this phone's token was found in order in the last 5 seconds."""
+    found = app.known_phones.get(token)
+    return found is not None and found[0] >= time.monotonic()
+
+
 def authenticate() -> Actor:
     """Whoever sends this request to `/v1`, in the order that ODK Central looks.
 

@@ -19,7 +19,7 @@ from werkzeug.http import parse_accept_header
 
 from server.direct import DirectWriter
 from server.http.clients import bounded, client_name
-from server.http.credentials import note_phone
+from server.http.credentials import is_remembered, note_phone
 from server.http.multipart import Limits, read_stream
 from server.http.parts import Parts
 from server.openrosa.submission import THANKS, keep_files
@@ -56,6 +56,11 @@ class ArrivalDesk:
     def takes(self, path: str) -> bool:
         """Whether a POST to this path may come here."""
         return path.startswith("/v1/key/") and _PATH.fullmatch(path) is not None
+
+    def knows(self, path: str) -> bool:
+        """Whether who sends to this path proved who they are moments ago: `take` asks again when all is here."""
+        found = _PATH.fullmatch(path)
+        return found is not None and is_remembered(self._parts, found[1])
 
     def take(self, post: Post) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
         """Headers and body of the 201, once the submission is durable; None if the views must see to it (nothing was changed)."""

@@ -5,12 +5,14 @@ A broken rule never refuses a submission; it is kept in `rule_violations`, which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Engine, and_, delete, insert, select, tuple_
+from sqlalchemy import Engine, delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from server.changes import last_position, read_changes, read_cursor, save_cursor
@@ -49,30 +51,45 @@ def is_behind(session: Session) -> bool:
 
 
 def _check(session: Session, places: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], list[dict[str, Any]]]:
-    """(project, version) of earlier findings that no longer count, and rows of what the current versions break."""
-    version = SubmissionVersion
-    statement = (
-        select(version.project_id, version.id, version.submission_id, version.form_version_id, version.received_at, RuleViolations.version_id.label("known"))
-        .join(Submission, and_(Submission.project_id == version.project_id, Submission.current_version_id == version.id))
-        .outerjoin(RuleViolations, and_(RuleViolations.project_id == version.project_id, RuleViolations.version_id == version.id))
-        .where(tuple_(Submission.project_id, Submission.id).in_(places), version.is_encrypted.is_(False))
-    )  # fmt: skip
-    rows = session.execute(statement).all()
-    earlier = [(row.project_id, row.id) for row in rows if row.known is not None]
-    rules = {form_version_id: form_rules(session, form_version_id) for form_version_id in {row.form_version_id for row in rows}}
-    # Most of the work is the XML: it is read of forms that have something to judge.
-    judged = {(row.project_id, row.id): row for row in rows if rules[row.form_version_id] is not None}
+    """(project, version) of earlier findings that no longer count, and rows of what the current versions break.
+
+    Each table is read by its key alone: of a join, a database that has not yet counted a young table's rows makes a walk through all of it.
+    """
+    earlier: list[tuple[int, int]] = []
     broken: list[dict[str, Any]] = []
-    xml_of = select(version.project_id, version.id, version.xml).where(tuple_(version.project_id, version.id).in_(list(judged)))
-    for project_id, version_id, xml in session.execute(xml_of, execution_options={"yield_per": 20}) if judged else ():
-        row = judged[project_id, version_id]
-        found = _violations(rules[row.form_version_id], sent_xml(session, xml), row.received_at)
-        if found:
-            broken.append({
-                "project_id": project_id, "version_id": version_id, "submission_id": row.submission_id,
-                "violations": [asdict(violation) for violation in found], "checked_at": datetime.now(UTC),
-            })  # fmt: skip
+    for project_id, rows in groupby(places, key=itemgetter(0)):
+        current = _current_versions(session, project_id, [submission_id for _project, submission_id in rows])
+        known = select(RuleViolations.version_id).where(RuleViolations.project_id == project_id, RuleViolations.version_id.in_(list(current)))
+        earlier += [(project_id, version_id) for version_id in session.scalars(known)]
+        broken += _broken(session, project_id, current)
     return earlier, broken
+
+
+def _current_versions(session: Session, project_id: int, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """(submission, form version) by the key of the submission's current version."""
+    found = session.execute(
+        select(Submission.current_version_id, Submission.id, Submission.form_version_id)
+        .where(Submission.project_id == project_id, Submission.id.in_(ids))
+    )  # fmt: skip
+    return {version_id: (submission_id, form_version_id) for version_id, submission_id, form_version_id in found}
+
+
+def _broken(session: Session, project_id: int, current: dict[int, tuple[int, int]]) -> Iterator[dict[str, Any]]:
+    rules = {form_version_id: form_rules(session, form_version_id) for form_version_id in {version for _submission, version in current.values()}}
+    # Most of the work is the XML: it is read of forms that have something to judge.
+    judged = [version_id for version_id, (_submission, form_version_id) in current.items() if rules[form_version_id] is not None]
+    if not judged:
+        return
+    version = SubmissionVersion
+    read = select(version.id, version.xml, version.received_at).where(version.project_id == project_id, version.id.in_(judged), version.is_encrypted.is_(False))
+    for version_id, xml, received_at in session.execute(read, execution_options={"yield_per": 20}):
+        submission_id, form_version_id = current[version_id]
+        found = _violations(rules[form_version_id], sent_xml(session, xml), received_at)
+        if found:
+            yield {
+                "project_id": project_id, "version_id": version_id, "submission_id": submission_id,
+                "violations": [asdict(violation) for violation in found], "checked_at": datetime.now(UTC),
+            }  # fmt: skip
 
 
 def _violations(rules: FormRules | None, xml: bytes, received_at: datetime) -> list[Violation]:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from server.model import Change, Cursor
+from server.plain_rows import insert_row
 from server.transactions import new_id
 
 _NUMBERING_LOCK = 0x6D696E71  # "minq": any constant that nothing else on the database uses
@@ -23,11 +24,10 @@ def record_change(
     details: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """One more unnumbered row in the log, in the caller's transaction."""
-    session.connection().execute(
-        Change.__table__.insert(),
-        {"project_id": project_id, "id": new_id(), "kind": kind, "form_pk": form_pk, "submission_id": submission_id,
-         "details": details, "at": datetime.now(UTC)},
-    )  # fmt: skip
+    insert_row(session, Change, {
+        "project_id": project_id, "id": new_id(), "kind": kind, "form_pk": form_pk, "submission_id": submission_id,
+        "details": details, "at": datetime.now(UTC),
+    })  # fmt: skip
 
 
 def number_changes(session: Session, *, limit: int = 2000) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from server.access.actor import Actor
 from server.model import AuditEntry
+from server.plain_rows import insert_row
 from server.transactions import new_id
 
 _CHAINING_LOCK = 0x6175646974
@@ -27,12 +28,11 @@ def record_audit(
     `notes`: the reason that the one who acted gave; else what `remember_notes` took for this session.
     """
     entry_id = new_id()
-    session.connection().execute(
-        AuditEntry.__table__.insert(),
-        {"project_id": project_id or 0, "id": entry_id, "actor_id": actor.id or None, "action": action, "form_pk": form_pk,
-         "submission_id": submission_id, "thing": thing, "details": details or None,
-         "notes": notes or session.info.get("notes"), "at": datetime.now(UTC)},
-    )  # fmt: skip
+    insert_row(session, AuditEntry, {
+        "project_id": project_id or 0, "id": entry_id, "actor_id": actor.id or None, "action": action, "form_pk": form_pk,
+        "submission_id": submission_id, "thing": thing, "details": details or None,
+        "notes": notes or session.info.get("notes"), "at": datetime.now(UTC),
+    })  # fmt: skip
     return entry_id
 
 

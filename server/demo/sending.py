@@ -98,6 +98,7 @@ class Post:
     def __init__(self, engine: Engine, storage: Storage, project_id: int, *, phones: Mapping[str, int], reviewers: Mapping[str, int]) -> None:
         self._engine, self._storage, self._project_id = engine, storage, project_id
         self._register: Lists = {}
+        self._keepers = ThreadPoolExecutor(16)
         with transaction(engine) as session:
             self._phones = {officer: load_actor(session, key) for officer, key in phones.items()}
             self._reviewers = {level: load_actor(session, key) for level, key in reviewers.items()}
@@ -111,8 +112,7 @@ class Post:
         """All of them are received, dated and reviewed; none changes an entity that another one of them changes."""
         contents = {name: content for _filled, files in ready for name, content in files.items()}
         # Each is on the disk before its submission is: together they wait for one another's fsync.
-        with ThreadPoolExecutor(16) as pool:
-            blobs = dict(zip(contents, pool.map(self._storage.keep_bytes, contents.values()), strict=True))
+        blobs = dict(zip(contents, self._keepers.map(self._storage.keep_bytes, contents.values()), strict=True))
         with transaction(self._engine, write=True) as session:
             ids = [self._receive(session, errand, filled, blobs) for errand, (filled, _files) in zip(errands, ready, strict=True)]
             session.flush()

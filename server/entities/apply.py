@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import problems
@@ -33,8 +32,12 @@ from server.entities.records import Content, add_version, find_entity, find_vers
 from server.entities.scope import bound_actor, division_of, is_scoped
 from server.entities.seen import require_seen
 from server.entities.sent import OfflinePlace, normal_uuid, read_place
-from server.model import Entity, EntityList, EntityVersion, PurgedEntity, SubmissionVersion
+from server.model import Entity, EntityList, EntityVersion
 from server.problems import Problem
+from server.transactions import Statement
+
+_SENT_BY = Statement("SELECT submission_id, submitter_id, user_agent FROM submission_versions WHERE project_id = :project_id AND id = :id")
+_PURGED = Statement("SELECT 1 FROM purged_entities WHERE list_id = :list_id AND uuid = :uuid")
 
 
 def apply_changes(
@@ -46,20 +49,16 @@ def apply_changes(
     `event`: the audit log's word for what happened to the submission; `approved`: it is approved now. What a submission has made or
     changed before, an edit corrects (corrections.py); nothing else does it again.
     """
-    version: Any = SubmissionVersion.__table__.c
-    row = session.execute(
-        select(version.submission_id, version.submitter_id, version.user_agent)
-        .where(version.project_id == project_id, version.id == submission_version_id)
-    ).one()  # fmt: skip
+    submission_id, submitter_id, user_agent = _SENT_BY.on(session, {"project_id": project_id, "id": submission_version_id}).fetchone()
     occasion = Occasion(
-        project_id=project_id, submission_id=row.submission_id, submission_version_id=submission_version_id, submitter_id=row.submitter_id,
-        user_agent=row.user_agent, event=event, approved=approved, forced=False, division=division, acting=actor,
+        project_id=project_id, submission_id=submission_id, submission_version_id=submission_version_id, submitter_id=submitter_id,
+        user_agent=user_agent, event=event, approved=approved, forced=False, division=division, acting=actor,
     )  # fmt: skip
     if event == CREATED:
         return apply_all(session, occasion, changes)
-    if event == APPROVAL and is_held(session, project_id, row.submission_id):
+    if event == APPROVAL and is_held(session, project_id, submission_id):
         return []
-    return apply_all(session, occasion, changes, find_earlier(session, project_id, row.submission_id))
+    return apply_all(session, occasion, changes, find_earlier(session, project_id, submission_id))
 
 
 def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange], earlier: Earlier | None = None) -> list[dict[str, str]]:
@@ -67,11 +66,11 @@ def apply_all(session: Session, occasion: Occasion, changes: list[EntityChange],
     applied: list[tuple[EntityList, Entity]] = []
     try:
         with session.begin_nested():
-            _lock(session, occasion, changes, earlier)
+            lists = _lock(session, occasion, changes, earlier)
             if earlier:
                 # Whoever had the lock before may have applied what waited.
                 earlier = find_earlier(session, occasion.project_id, occasion.submission_id)
-            _apply_each(session, occasion, correct_earlier(session, occasion, changes, earlier) if earlier else changes, applied)
+            _apply_each(session, occasion, lists, correct_earlier(session, occasion, changes, earlier) if earlier else changes, applied)
             if earlier and earlier.held:
                 keep_waiting_since(session, occasion, earlier)
     except Problem as problem:
@@ -94,23 +93,31 @@ def _told(problem: Problem) -> dict[str, Any]:
     return {"problemCode": float(problem.code), "problemDetails": problem.details if isinstance(problem.details, str) else dict(problem.details)}
 
 
-def _lock(session: Session, occasion: Occasion, changes: list[EntityChange], earlier: Earlier | None) -> None:
+_Lists = dict[str, EntityList | None]
+
+
+def _lock(session: Session, occasion: Occasion, changes: list[EntityChange], earlier: Earlier | None) -> _Lists:
+    """The lists that the changes name."""
+    lists: _Lists = {name: find_list(session, occasion.project_id, name) for name in {change.list_name for change in changes}}
     wanted = [(made.entity_list.id, made.entity.uuid) for made in earlier.made] if earlier else []
     for change in changes:
-        entity_list = find_list(session, occasion.project_id, change.list_name)
+        entity_list = lists[change.list_name]
         if entity_list is not None:
             try:
                 wanted.append((entity_list.id, normal_uuid(change.uuid)))
             except Problem:
                 continue
     lock_entities(session, wanted)
+    return lists
 
 
-def _apply_each(session: Session, occasion: Occasion, changes: list[EntityChange], applied: list[tuple[EntityList, Entity]]) -> None:
+def _apply_each(
+    session: Session, occasion: Occasion, lists: _Lists, changes: list[EntityChange], applied: list[tuple[EntityList, Entity]]
+) -> None:
     errors: list[dict[str, Any]] = []
     for index, change in enumerate(changes):
         try:
-            done = _apply_one(session, occasion, change)
+            done = _apply_one(session, occasion, lists[change.list_name], change)
         except Problem as problem:
             if len(changes) == 1:
                 raise
@@ -122,10 +129,11 @@ def _apply_each(session: Session, occasion: Occasion, changes: list[EntityChange
         raise problems.multi_entity_error(len(changes), errors)
 
 
-def _apply_one(session: Session, occasion: Occasion, change: EntityChange) -> tuple[EntityList, Entity] | None:
+def _apply_one(
+    session: Session, occasion: Occasion, entity_list: EntityList | None, change: EntityChange
+) -> tuple[EntityList, Entity] | None:
     if not change.list_name.strip():
         raise problems.missing_parameter("dataset")
-    entity_list = find_list(session, occasion.project_id, change.list_name)
     if entity_list is None:
         raise problems.dataset_not_found(change.list_name[:255])
     for action, wanted in (("create", change.creates), ("update", change.updates)):
@@ -163,7 +171,7 @@ def _create(session: Session, occasion: Occasion, entity_list: EntityList, chang
     existing = find_entity(session, entity_list, change.uuid)
     if existing is not None and existing.deleted_at is None:
         return _create_late(session, occasion, entity_list, existing, change, label, place)
-    if existing is not None or session.get(PurgedEntity, (entity_list.id, change.uuid)) is not None:
+    if existing is not None or _PURGED.on(session, {"list_id": entity_list.id, "uuid": change.uuid}).fetchone() is not None:
         raise problems.entity_ids_of_deleted([change.uuid])
     content = Content(
         label=label, data=change.data, received={**change.data, "label": label}, branch_id=place.branch_id, trunk_version=place.trunk_version,

@@ -16,9 +16,10 @@ from server.entities.occasions import CREATED, RELEASED, EntityChange, Occasion
 from server.entities.records import find_entity
 from server.entities.sent import OfflinePlace, read_place
 from server.model import ActorRow, Entity, EntityHeld, EntityList, SubmissionVersion
-from server.transactions import new_id
+from server.transactions import Statement, new_id
 
 HELD_DAYS = 5
+_WAITING = Statement("SELECT 1 FROM entities_held WHERE list_id = :list_id AND uuid = :uuid LIMIT 1")
 
 
 def hold(session: Session, occasion: Occasion, entity_list: EntityList, change: EntityChange, place: OfflinePlace) -> None:
@@ -58,6 +59,9 @@ def release_held(session: Session, acting: Actor, entity_list: EntityList, entit
 def _next_held(session: Session, entity_list: EntityList, entity: Entity) -> EntityHeld | None:
     from server.entities.apply import find_base
 
+    # Nearly always nothing waits.
+    if _WAITING.on(session, {"list_id": entity_list.id, "uuid": entity.uuid}).fetchone() is None:
+        return None
     held = session.scalars(
         select(EntityHeld).where(EntityHeld.list_id == entity_list.id, EntityHeld.uuid == entity.uuid)
         .order_by(EntityHeld.base_version, EntityHeld.branch_id, EntityHeld.id).limit(500)

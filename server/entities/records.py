@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from server import problems
 from server.access.actor import Actor
@@ -18,6 +17,7 @@ from server.access.audit import record_audit
 from server.changes import record_change
 from server.entities.scope import division_of
 from server.model import Entity, EntityAudit, EntityList, EntityVersion
+from server.plain_rows import insert_row
 from server.transactions import new_id
 
 SOFT, HARD = "soft", "hard"
@@ -95,17 +95,17 @@ def find_version(session: Session, entity: Entity, **named: Any) -> EntityVersio
 def insert_entity(session: Session, entity_list: EntityList, uuid: str, content: Content, origin: Origin, *, division: str) -> Entity:
     """A new entity with its first version. Raises: uniqueness_violation."""
     now = datetime.now(UTC)
-    entity = Entity(
-        project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, uuid=uuid, label=content.label, data=content.data, version=1,
-        division=division, conflict=None, creator_id=origin.actor_id, created_at=now, stamp=new_stamp(),
-    )  # fmt: skip
-    try:
-        with session.begin_nested():
-            session.add(entity)
-            session.flush()
-    except IntegrityError:
+    row: dict[str, Any] = {
+        "project_id": entity_list.project_id, "id": new_id(), "list_id": entity_list.id, "uuid": uuid, "label": content.label, "data": content.data,
+        "version": 1, "division": division, "conflict": None, "creator_id": origin.actor_id, "created_at": now, "updated_at": None,
+        "deleted_at": None, "stamp": new_stamp(),
+    }  # fmt: skip
+    if not insert_row(session, Entity, row, unless_known=True):
         # A creation of many, which locks none of them, was quicker.
-        raise problems.uniqueness_violation(["uuid"], [uuid]) from None
+        raise problems.uniqueness_violation(["uuid"], [uuid])
+    entity = Entity(**row)
+    make_transient_to_detached(entity)
+    session.add(entity)
     _insert_version(session, entity, content, origin, now)
     record_change(session, "entity.created", project_id=entity.project_id, details={"list": entity_list.name, "uuid": entity.uuid})
     return entity
@@ -123,17 +123,14 @@ def add_version(session: Session, entity_list: EntityList, entity: Entity, conte
 
 
 def _insert_version(session: Session, entity: Entity, content: Content, origin: Origin, now: datetime) -> None:
-    session.add(
-        EntityVersion(
-            project_id=entity.project_id, entity_id=entity.id, version=entity.version, label=content.label, data=content.data,
-            division=entity.division, received=content.received, base_version=content.base_version, branch_id=content.branch_id, trunk_version=content.trunk_version,
-            branch_base_version=content.branch_base_version, conflict=content.conflict, conflicting=content.conflicting, forced=origin.forced,
-            is_late_create=content.is_late_create, source_id=origin.source_id, submission_id=origin.submission_id,
-            submission_version_id=origin.submission_version_id, event=origin.event, user_agent=origin.user_agent, actor_id=origin.actor_id,
-            created_at=now, supersedes=content.supersedes,
-        )
-    )  # fmt: skip
-    session.flush()
+    insert_row(session, EntityVersion, {
+        "project_id": entity.project_id, "entity_id": entity.id, "version": entity.version, "label": content.label, "data": content.data,
+        "division": entity.division, "received": content.received, "base_version": content.base_version, "branch_id": content.branch_id,
+        "trunk_version": content.trunk_version, "branch_base_version": content.branch_base_version, "conflict": content.conflict,
+        "conflicting": content.conflicting, "forced": origin.forced, "is_late_create": content.is_late_create, "source_id": origin.source_id,
+        "submission_id": origin.submission_id, "submission_version_id": origin.submission_version_id, "event": origin.event,
+        "user_agent": origin.user_agent, "actor_id": origin.actor_id, "created_at": now, "supersedes": content.supersedes,
+    })  # fmt: skip
 
 
 def record_entity_audit(
@@ -158,5 +155,7 @@ def version_details(entity_list: EntityList, entity: Entity) -> dict[str, Any]:
 def link_audits(session: Session, project_id: int, entity_ids: Iterable[int], audit_id: int) -> None:
     """The entry is about these entities."""
     rows = [{"project_id": project_id, "entity_id": entity_id, "audit_id": audit_id} for entity_id in entity_ids]
-    if rows:
+    if len(rows) == 1:
+        insert_row(session, EntityAudit, rows[0])
+    elif rows:
         session.connection().execute(EntityAudit.__table__.insert(), rows)

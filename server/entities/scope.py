@@ -9,15 +9,16 @@ from sqlalchemy import ColumnElement, Select, String, false, func, or_, select, 
 from sqlalchemy.orm import Session
 
 from server.access.actor import Actor, Place, division_end, visible
-from server.model import ActorRow, Entity, EntityList, EntityProperty, Form, FormAttachment
+from server.model import ActorRow, Entity, EntityList, Form, FormAttachment
+from server.transactions import Statement
 
 _E: Any = Entity.__table__.c
+_HAS_DIVISION = Statement("SELECT 1 FROM entity_properties WHERE list_id = :list_id AND name = 'division'")
 
 
 def is_scoped(session: Session, entity_list: EntityList) -> bool:
     """Whether the list's entities belong to divisions: it has a property `division`. Others (disasters) are the whole county's."""
-    known: Any = EntityProperty.__table__.c
-    return session.scalar(select(known.id).where(known.list_id == entity_list.id, known.name == "division")) is not None
+    return _HAS_DIVISION.on(session, {"list_id": entity_list.id}).fetchone() is not None
 
 
 def bound_actor(session: Session, actor: Actor, entity_list: EntityList) -> Actor:

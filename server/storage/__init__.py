@@ -13,21 +13,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from server import problems
-from server.model import BlobBytes, BlobRow
+from server.model import BlobBytes
+from server.plain_rows import insert_row
 from server.storage.stores import BlobStore, FileStore, S3Store, StoreAway
-from server.transactions import transaction
+from server.transactions import Statement, stored_time, transaction
 
 __all__ = ["Blob", "Storage", "StoreAway", "open_storage", "record_blob"]
 log = logging.getLogger(__name__)
+# A known blob counts as new; NULL, which the column refuses, stops whoever would name one whose bytes are being removed.
+_KEEP = Statement(
+    "INSERT INTO blobs (sha256, md5, size_bytes, created_at) VALUES (:sha256, :md5, :size_bytes, :created_at)"
+    " ON CONFLICT (sha256) DO UPDATE SET created_at = CASE WHEN blobs.swept_at IS NULL THEN excluded.created_at END"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +104,14 @@ def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 def record_blob(session: Session, blob: Blob) -> None:
     """The row (and, with the store away, the bytes) of a kept blob, once however often it comes. Raises: busy (it is being swept)."""
-    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     now = datetime.now(UTC)
-    row = {"sha256": blob.sha256, "md5": blob.md5, "size_bytes": blob.size_bytes, "created_at": now}
+    row = {"sha256": blob.sha256, "md5": blob.md5, "size_bytes": blob.size_bytes, "created_at": stored_time(session, now)}
     try:
-        session.connection().execute(_kept_again(make(BlobRow.__table__)), row)  # type: ignore[arg-type]
-    except IntegrityError as error:
+        _KEEP.on(session, row)
+    except session.get_bind().dialect.loaded_dbapi.IntegrityError as error:
         raise problems.busy() from error
     if blob.content is not None:
-        session.connection().execute(
-            make(BlobBytes.__table__).on_conflict_do_nothing(),  # type: ignore[arg-type]
-            {"sha256": blob.sha256, "content": blob.content, "created_at": now},
-        )
-
-
-def _kept_again(insert: Any) -> Any:
-    """A known blob counts as new; NULL, which the column refuses, stops whoever would name one whose bytes are being removed."""
-    kept_at = case((BlobRow.swept_at.is_(None), insert.excluded.created_at))
-    return insert.on_conflict_do_update(index_elements=["sha256"], set_={"created_at": kept_at})
+        insert_row(session, BlobBytes, {"sha256": blob.sha256, "content": blob.content, "created_at": now}, unless_known=True)
 
 
 def open_storage(address: str, endpoint: str, engine: Engine) -> Storage:

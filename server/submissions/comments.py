@@ -12,6 +12,7 @@ from server import problems
 from server.access.actor import Actor
 from server.access.audit import record_audit
 from server.model import ActorRow, Comment, Submission
+from server.plain_rows import insert_row
 from server.transactions import new_id
 
 _LONGEST = 2000
@@ -35,13 +36,12 @@ def write_comment(session: Session, actor: Actor, submission: Submission, *, bod
     body = body.strip()
     if len(body) > _LONGEST:
         raise problems.invalid_value("comment", f"最多 {_LONGEST} 个字 / at most {_LONGEST} characters")
-    comment = Comment(
-        project_id=submission.project_id, id=new_id(), submission_id=submission.id, actor_id=actor.id, body=body,
-        review_state=review_state, created_at=datetime.now(UTC),
-    )  # fmt: skip
-    session.add(comment)
-    session.flush()
-    return comment
+    row = {
+        "project_id": submission.project_id, "id": new_id(), "submission_id": submission.id, "actor_id": actor.id, "body": body,
+        "review_state": review_state, "created_at": datetime.now(UTC),
+    }  # fmt: skip
+    insert_row(session, Comment, row)
+    return Comment(**row)
 
 
 def list_comments(session: Session, submission: Submission, *, limit: int | None = None, offset: int = 0) -> Sequence[Row[tuple[Comment, ActorRow]]]:

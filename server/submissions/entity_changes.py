@@ -86,7 +86,9 @@ def apply_after_edit(session: Session, actor: Actor, project_id: int, submission
 
 def apply_after_review(session: Session, actor: Actor, submission: Submission) -> None:
     """A submission that is approved now makes, or corrects, the entities that wait for approval. Call it once its review state is set."""
-    if submission.review_state == "approved" and not submission.is_draft:
+    if submission.review_state != "approved" or submission.is_draft:
+        return
+    if _any_waits_for_approval(session, submission.project_id, form_definition(session, submission.form_version_id)):
         _apply_again(session, actor, submission.project_id, submission.current_version_id, event=APPROVAL)
 
 
@@ -98,8 +100,6 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
     row = session.execute(plain).one()
     definition = form_definition(session, row.form_version_id)
     if row.is_draft or row.is_encrypted or not definition.entities:
-        return
-    if event == APPROVAL and not _any_waits_for_approval(session, project_id, definition):
         return
     # Whoever stored the edit may have read the submission before: its state then is not its state now.
     submission = session.get_one(Submission, (project_id, row.submission_id), populate_existing=True)
@@ -114,7 +114,7 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
 
 def _any_waits_for_approval(session: Session, project_id: int, definition: FormDefinition) -> bool:
     names = {declared.list_name for declared in definition.entities}
-    return bool(session.scalar(select(exists().where(EntityList.project_id == project_id, EntityList.name.in_(names), EntityList.approval_required))))
+    return bool(names) and bool(session.scalar(select(exists().where(EntityList.project_id == project_id, EntityList.name.in_(names), EntityList.approval_required))))
 
 
 _PENDING_STATES = ("received", "edited", "hasIssues")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, or_, select, update
+from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from server.access.sealed import sealer_of
 from server.changes import record_change
 from server.entities.apply import apply_changes
 from server.model import Attachment, AuditEntry, Submission, SubmissionVersion
+from server.plain_rows import insert_row
 from server.storage import record_blob
 from server.submissions.answers import carry_repeat_keys
 from server.submissions.arriving import Arrival, ArrivingVersion, Received, Sending, accept
@@ -22,11 +23,20 @@ from server.submissions.entity_changes import apply_after_edit, read_entity_chan
 from server.submissions.envelope import Envelope
 from server.submissions.rows import insert_submission, insert_version
 from server.submissions.stored_xml import sent_xml
-from server.transactions import Statement, new_id
+from server.transactions import Statement, new_id, stored_time
 
 _SUBMISSIONS: Table = Submission.__table__  # type: ignore[assignment]
 _VERSIONS: Table = SubmissionVersion.__table__  # type: ignore[assignment]
 _ATTACHMENTS: Table = Attachment.__table__  # type: ignore[assignment]
+_FILL_MISSING = Statement(
+    "UPDATE submission_attachments SET blob_sha256 = :blob_sha256, content_type = :content_type, received_at = :received_at"
+    " WHERE project_id = :project_id AND version_id = :version_id AND name = :name AND blob_sha256 IS NULL"
+)
+_FILL = Statement(
+    "UPDATE submission_attachments SET blob_sha256 = :blob_sha256, content_type = :content_type, received_at = :received_at"
+    " WHERE project_id = :project_id AND version_id = :version_id AND name = :name"
+    " AND (blob_sha256 IS NULL OR (is_expected AND blob_sha256 <> :blob_sha256))"
+)
 _PURGED = Statement("SELECT 1 FROM purged_submissions WHERE form_pk = :form_pk AND instance_id = :instance_id")
 
 
@@ -190,26 +200,19 @@ def _expect_files(connection: Connection, version: ArrivingVersion) -> None:
 
 def _store_files(session: Session, version: ArrivingVersion, submission_id: int, *, is_logged: bool = True) -> int:
     """The sent files are there under their names; of one that was there already a phone's stays, a program's is replaced. How many changed."""
-    connection, added = session.connection(), 0
+    added = 0
     expected = set(version.expected_files()) if any(file.part_name for file in version.sending.files) else set()
     for file in version.sending.files:
         record_blob(session, file.blob)
         name = file.part_name if file.part_name in expected and file.name not in expected else file.name
-        content = {"blob_sha256": file.blob.sha256, "content_type": (file.content_type or "")[:100] or None, "received_at": version.at}
-        is_missing = _ATTACHMENTS.c.blob_sha256.is_(None)
-        is_other = and_(_ATTACHMENTS.c.is_expected, _ATTACHMENTS.c.blob_sha256 != file.blob.sha256)
-        filled = connection.execute(
-            update(_ATTACHMENTS)
-            .where(_ATTACHMENTS.c.project_id == version.project_id, _ATTACHMENTS.c.version_id == version.id, _ATTACHMENTS.c.name == name,
-                   is_missing if version.actor.kind == "phone" else or_(is_missing, is_other))
-            .values(content)
-        )  # fmt: skip
-        is_expected = filled.rowcount > 0
-        if not is_expected:
-            # Not mentioned in the XML (kept all the same), or there already.
-            place = {"project_id": version.project_id, "version_id": version.id, "name": name}
-            filled = connection.execute(_insert_once(connection, _ATTACHMENTS), {**place, **content, "is_expected": False})
-        added += max(filled.rowcount, 0)
+        row = {
+            "project_id": version.project_id, "version_id": version.id, "name": name, "blob_sha256": file.blob.sha256,
+            "content_type": (file.content_type or "")[:100] or None, "received_at": version.at,
+        }  # fmt: skip
+        filling = _FILL_MISSING if version.actor.kind == "phone" else _FILL
+        is_expected = filling.on(session, {**row, "received_at": stored_time(session, version.at)}).rowcount > 0
+        # Else it is not mentioned in the XML (kept all the same), or there already.
+        added += is_expected or insert_row(session, Attachment, {**row, "is_expected": False}, unless_known=True)
         if is_expected and is_logged:
             details = {"instanceId": version.envelope.instance_id, "submissionDefId": version.id, "name": name, "newBlobId": file.blob.sha256}
             record_audit(session, version.actor, "submission.attachment.update", **version.place(submission_id), **details)

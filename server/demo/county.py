@@ -14,11 +14,15 @@ from server.demo.form_filling import SameAs
 from server.demo.people import Household, Person, Population
 from server.demo.places import as_answer
 from server.demo.sending import Errand
+from server.forms.catalogue_file import shipped_catalogue
+from server.oversight.periods import Period, periods_within
 from server.settings import CHINA
 
 _VISIT_FORMS = {"wubao": "wubao_visit", "orphan": "orphan_visit", "unattended": "orphan_visit"}
 # Of a quarter's visits.
 _MISSED, _NOT_AT_HOME, _DIES, _MOVES = 0.04, 0.10, 0.008, 0.004
+# Of households that are not assisted.
+_APPLIES = 0.05
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ def _registration(county: County, household: Household) -> Errand:
     ]  # fmt: skip
     answers = {
         "household_known": "new", "new_household_id": household.uuid, "address": household.address, "phone": household.phone,
-        "household_category": household.category, "members": members,
+        "household_category": household.category, "review_class": review_class(household, household.registered_on), "members": members,
     }  # fmt: skip
     finished = moment(county.random, household.registered_on)
     touches = (household.uuid, *(one.uuid for one in household.members if one.uuid))
@@ -183,22 +187,35 @@ def visit(county: County, household: Household, person: Person, day: date, *, me
 
 
 def _assistance(county: County, household: Household) -> list[Errand]:
-    """A yearly verification of who is assisted; of who applies, also the review by the villagers and its notice."""
+    """Of who is assisted, the verifications of its class; of who applies one, the review by the villagers and its notice."""
     random, found = county.random, []
-    applies = household.category == "none" and random.random() < 0.05
-    if not applies and household.category == "none":
-        return found
-    for number, (first, _last) in enumerate(quarters_of(county)):
-        if number % 4 != random.randrange(4) and not applies:
-            continue
-        day = first + timedelta(days=random.randrange(5, 45))
-        if day + timedelta(days=20) >= county.today:
-            break
-        found.append(verification(county, household, day, purpose="application" if applies else "review"))
-        if applies:
-            found += _community_review(county, household, day + timedelta(days=4))
-            break
+    if household.category == "none":
+        day = county.start + timedelta(days=random.randrange(5, 45))
+        if random.random() >= _APPLIES or day + timedelta(days=20) >= county.today:
+            return []
+        return [verification(county, household, day, purpose="application"), *_community_review(county, household, day + timedelta(days=4))]
+    for period in _review_periods(household, county):
+        first = max(period.start, county.start)
+        day = first + timedelta(days=random.randrange(5, (period.end - first).days - 3))
+        if day < county.today and random.random() >= _MISSED:
+            found.append(verification(county, household, day, purpose="review"))
     return found
+
+
+def _review_periods(household: Household, county: County) -> list[Period]:
+    programme = next(visits for _form, visits in shipped_catalogue().programmes if visits.list_name == "households")
+    cadence = programme.cadence_of({"review_class": review_class(household, county.start)})
+    return periods_within(cadence, Period(county.start, county.today, ""))
+
+
+def review_class(household: Household, day: date) -> str:
+    """As the verification form calculates it: C with somebody able to work, B with somebody partly able, else A."""
+    abilities = {_work_ability(one, one.age_on(day)) for one in household.members}
+    return "C" if "able" in abilities else "B" if "partly" in abilities else "A"
+
+
+def _work_ability(person: Person, age: int) -> str:
+    return "none" if age < 16 or age > 70 else "able" if person.wage else "partly"
 
 
 def verification(county: County, household: Household, day: date, *, purpose: str, **answers: Any) -> Errand:
@@ -210,7 +227,8 @@ def verification(county: County, household: Household, day: date, *, purpose: st
         "household_known": "listed", "household": household.uuid, "purpose": purpose, "accepted_on": (day - timedelta(days=random.randrange(3, 16))).isoformat(),
         "phone": household.phone, "investigators": investigators, "members": members, "sheep_kept": household.sheep, "sheep_sold": household.sheep // 5,
         "sheep_price": random.randrange(700, 1000), "yak_kept": household.yaks, "yak_sold": household.yaks // 6, "yak_price": random.randrange(6000, 9000),
-        "neighbours": [{}, {}], "finding": SameAs("calculated_finding"), "finding_reason": "储蓄为借款，已核实", "children_apart": [], "vehicles": [], **answers,
+        "neighbours": [{}, {}], "finding": SameAs("calculated_finding"), "finding_reason": "储蓄为借款，已核实",
+        "review_class": SameAs("review_class_calculated"), "children_apart": [], "vehicles": [], **answers,
     }  # fmt: skip
     return errand(
         county, "household_verification", visitor_of(household.division), household, moment(random, day), said, touches=(household.uuid,),
@@ -220,7 +238,7 @@ def verification(county: County, household: Household, day: date, *, purpose: st
 
 def _verified(person: Person, day: date) -> dict[str, Any]:
     age = person.age_on(day)
-    able = "none" if age < 16 or age > 70 else "able" if person.wage else "partly"
+    able = _work_ability(person, age)
     said: dict[str, Any] = {
         "member_name": person.name, "relation": person.relation, "id_number": person.number, "ethnicity": person.ethnicity, "work_ability": able,
         "monthly_wage": person.wage, "months_worked": person.months or 1, "serious_illness": "yes" if person.illness_cost else "no",

@@ -110,7 +110,7 @@ class Population:
             head.claim, head.uuid, head.failed = "wubao", next(self._uuids), random.choices(range(7), (60, 12, 10, 6, 6, 4, 2))[0]
         else:
             members += self._family(head, kind, ethnicity, family)
-        poor = 0.75 if kind == "elder" else 0.3
+        poor = 0.75 if kind == "elder" else 0.15 if any(one.wage for one in members) else 0.5
         category = random.choices(("dibao", "edge", "none"), (poor, 0.08, 0.92 - poor))[0]
         home = home_near(random, village_centre(division))
         phone = f"139{random.randrange(10**8):08d}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from server.demo.county import County, Errand, errand, moment, officer_of, visit, visitor_of
+from server.demo.county import County, Errand, errand, moment, officer_of, review_class, visit, visitor_of
 from server.demo.people import Person
 from server.demo.places import as_answer, moved, village_centre
 from server.demo.usual import USUAL
@@ -164,18 +164,18 @@ def _clock_games(county: County, rate: float) -> Iterator[Planted]:
 
 
 def _visited_after_death(county: County, rate: float) -> Iterator[Planted]:
-    dead = [(home, one) for home in county.households for one in home.members if one.ended is not None and one.claim == "wubao"]
+    told = {one.touches[0]: one for one in county.errands if one.answers.get("met") == "died"}
+    dead = [(home, one) for home in county.households for one in home.members if one.uuid in told]
     if not dead:
         homes = [(home, one) for home in county.households for one in home.members if one.claim == "wubao" and _last_visit(county, one) is not None]
         for home, one in _some(county, homes, 0):
             one.ended = _last_visit(county, one).finished.date() + timedelta(days=5)  # type: ignore[union-attr]
-            county.errands.append(visit(county, home, one, one.ended, met="died"))
+            told[one.uuid] = visit(county, home, one, one.ended, met="died")
+            county.errands.append(told[one.uuid])
             dead.append((home, one))
     for home, one in _some(county, dead, rate):
-        died = next((told for told in county.errands if told.touches == (one.uuid,) and told.answers.get("met") == "died"), None)
-        if died is None:
-            continue
-        late = visit(county, home, one, one.ended + timedelta(days=county.random.randrange(12, 30)))
+        assert one.ended is not None
+        died, late = told[one.uuid], visit(county, home, one, one.ended + timedelta(days=county.random.randrange(12, 30)))
         late.received = max(late.received, died.received + timedelta(days=1))
         county.errands.append(late)
         yield _mark(Planted("visited_after_death", "met in person, with allowance, after the day of death", [died, late], [one.uuid]))
@@ -227,7 +227,7 @@ def _taking_turns(county: County, rate: float) -> Iterator[Planted]:
             child = county.population.person("grandchild", ages=(0, 0), ethnicity=one.head.ethnicity)
             born = {"member_name": child.name, "relation": "grandchild", "id_status": "none", "id_reason": "尚未办理", "birth_said": middle.isoformat(),
                     "sex_said": child.sex, "ethnicity": child.ethnicity, "claim": "none", "@id": county.new_uuid()}  # fmt: skip
-            said = {"household_known": "listed", "household": one.uuid, "household_category": category, "address": one.address, "phone": one.phone, "members": [born]}
+            said = {"household_known": "listed", "household": one.uuid, "household_category": category, "review_class": review_class(one, middle), "address": one.address, "phone": one.phone, "members": [born]}
             at = moment(county.random, middle)
             changed.append(errand(county, "household_register", officer_of(village), one, at, said, touches=(one.uuid,)))
         county.errands += changed

@@ -8,8 +8,11 @@ from typing import Any
 
 from lxml import etree
 
+from server.changes import number_changes
+from server.forms.catalogue_file import shipped_catalogue
 from server.model import Entity
-from server.transactions import open_engine
+from server.oversight.upkeep import Upkeep
+from server.transactions import open_engine, transaction
 from sync.replicate import replicate_changes
 from tests.actors.house import House
 from tests.actors.javarosa import JavaRosa, OpenForm
@@ -56,6 +59,16 @@ class Village:
     def entities(self) -> dict[str, dict[str, Any]]:
         """Each entity's properties by its label, with its `uuid`, `division` and `list`."""
         return {row["label"]: {**row["data"], "uuid": row["uuid"], "of_division": row["division"]} for row in self.house.rows(Entity)}
+
+    def keeps_up(self) -> dict[str, dict[str, Any]]:
+        """The entities once the server's due dates are those of today."""
+        upkeep, is_left = Upkeep(self.house.engine, shipped_catalogue), True
+        while is_left:
+            with transaction(self.house.engine, write=True) as session:
+                number_changes(session)
+            upkeep.work()
+            is_left = upkeep.is_waiting()
+        return self.entities()
 
     def central(self) -> dict[str, list[dict[str, Any]]]:
         """The central database's tables, once everything is replicated."""

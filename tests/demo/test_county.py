@@ -13,7 +13,7 @@ from shapely import Point
 from sqlalchemy import select, text
 
 from server.cli import minqing
-from server.demo.county import County, draw_county
+from server.demo.county import County, draw_county, review_class
 from server.demo.making import make_county
 from server.demo.places import COUNTY_LAND
 from server.demo.plants import PLANTS, Planted, plant_all
@@ -68,6 +68,15 @@ def test_figures_of_the_storm_are_those_of_the_households_and_relief_adds_up() -
         assert sum(given) == out.answers["quantity"] == sum(FODDER[one.loss] for one in hit)
 
 
+def test_households_are_reviewed_as_often_as_their_class_says() -> None:
+    county = drawn(600, quarters=4)
+    assisted = {one.uuid: review_class(one, county.start) for one in county.households if one.category != "none"}
+    reviews = Counter(one.touches[0] for one in county.errands if one.form_id == "household_verification" and one.answers["purpose"] == "review")
+    by_class = {name: [reviews[uuid] for uuid, own in assisted.items() if own == name] for name in "ABC"}
+    assert {name: max(found) for name, found in by_class.items()} == {"A": 1, "B": 2, "C": 4}
+    assert all(len(found) > 10 for found in by_class.values())
+
+
 def test_everyone_due_has_at_most_one_visit_in_person_a_quarter() -> None:
     visits = Counter((one.touches, one.finished.year, (one.finished.month - 1) // 3) for one in drawn(400).visits())
     assert visits
@@ -111,6 +120,7 @@ def test_a_county_is_received_and_only_what_was_planted_breaks_a_rule(house: Hou
     assert [row["uuid"] for row in house.rows(Entity) if row["conflict"]] == [] or _only_after_death(planted)
     sent = {one for each in planted for one in each.told()["instance_ids"]}
     assert broken(house) <= sent
+    assert {row["data"]["review_class"] for row in house.rows(Entity) if row["data"].get("category") in {"dibao", "edge"}} == {"A", "B", "C"}
     known = {row["instance_id"] for row in house.rows(Submission)}
     assert sent <= known
 

@@ -53,7 +53,7 @@ HOME = {
     "facilities/water": "well", "facilities/power": "grid",
 }  # fmt: skip
 SIGNED = {
-    "result/finding": "meets", "result/applicant_signs": "yes", "result/applicant_signature": "s0.png",
+    "result/finding": "meets", "result/review_class": "C", "result/applicant_signs": "yes", "result/applicant_signature": "s0.png",
     "result/investigator_signature_1": "s1.png", "result/investigator_signature_2": "s2.png",
 }  # fmt: skip
 
@@ -165,6 +165,17 @@ def registered(opened: Opener) -> OpenForm:
     ]  # fmt: skip
     fill_repeat(form, "members", *members)
     form.fill({"members_complete": "yes", "home/location_fix": "yes", "home/location": PLACE, "home/photo_front": "front.jpg", "signature": "s0.png"})
+    return form
+
+
+def categorised(opened: Opener, household: str, category: str = "dibao") -> OpenForm:
+    """A child is added to a listed household, and its category of assistance corrected."""
+    form = opened("household_register")
+    form.fill({"household_known": "listed", "household": household, "household_category": category})
+    form.fill({f"members[1]/{name}": value for name, value in {
+        "member_name": "王末", "relation": "grandchild", "id_status": "none", "id_reason": "补办中", "birth_said": child_birth_date(),
+        "sex_said": "male", "ethnicity": "hui", "claim": "none"}.items()})  # fmt: skip
+    form.fill({"members_complete": "yes", "home/location_fix": "yes", "home/location": PLACE, "home/photo_front": "front.jpg"})
     return form
 
 

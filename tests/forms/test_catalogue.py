@@ -77,6 +77,16 @@ def test_every_category_of_the_register_that_is_visited_belongs_to_a_programme()
     assert covered == set((definition.choices or {})[claim.choice_list or ""]) - {"none"}
 
 
+def test_every_class_of_review_that_a_form_gives_has_its_cadence() -> None:
+    visits = BY_ID["household_verification"].visits
+    assert visits is not None and visits.cadence_by is not None
+    for form_id in ("household_verification", "household_register"):
+        definition = definition_of(form_id)
+        [entity] = [one for one in definition.entities if one.list_name == visits.list_name]
+        question = next(field for field in definition.fields if field.path == entity.properties[visits.cadence_by[0]])
+        assert set((definition.choices or {})[question.choice_list or ""]) == set(dict(visits.cadence_by[1]))
+
+
 def test_the_days_to_verify_are_those_that_the_form_tells_the_officer() -> None:
     found = re.search(rb'<bind[^>]*nodeset="/data/verification_days"[^>]*>', xform("disaster_report"))
     assert found is not None

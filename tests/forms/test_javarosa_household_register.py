@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.actors.village import Village
-from tests.factories.filled_forms import Opener, child_birth_date, registered
+from tests.factories.filled_forms import Opener, categorised, child_birth_date, registered
 from tests.factories.phone_media import HOUSEHOLD, PLACE, VILLAGE
 
 
@@ -43,6 +43,23 @@ def test_a_person_added_to_a_listed_household_keeps_its_head_and_counts(village:
     made = village.entities()
     assert (made["王二 塔列村 9 号"]["members"], made["王二 塔列村 9 号"]["head_name"]) == ("4", "王二")
     assert made["王末"]["household"] == household
+
+
+def test_the_class_of_review_that_is_known_is_entered_and_kept(village: Village) -> None:
+    """As the approval says; a household that is listed shows its class, and keeps it where nobody corrects it."""
+    form = registered(village.opened)
+    assert form.answer("review_class", "") == "ok", "it need not be known"
+    form.fill({"review_class": "B"})
+    village.sends(form)
+    household = village.entities()["王二 塔列村 9 号"]
+    assert household["review_class"] == "B"
+    form = categorised(village.opened, household["uuid"], "edge")
+    assert form.value("review_class") == "B"
+    village.sends(form)
+    household = village.entities()["王二 塔列村 9 号"]
+    assert (household["review_class"], household["category"]) == ("B", "edge")
+    form.fill({"household_category": "none"})
+    assert not form.relevant("review_class")
 
 
 def test_a_grown_up_is_no_orphan(opened: Opener) -> None:

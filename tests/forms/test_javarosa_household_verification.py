@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 from lxml import etree
 
+from server.oversight.periods import next_period, period_of
+from server.settings import CHINA
 from tests.actors.javarosa import OpenForm, Refused
 from tests.actors.village import Village
-from tests.factories.filled_forms import GOOD_ID, Opener, fill_repeat, verified
+from tests.factories.filled_forms import GOOD_ID, Opener, categorised, fill_repeat, verified
 from tests.factories.phone_media import HOUSEHOLD, VILLAGE
 
 LISTED = {"household_known": "listed", "household": HOUSEHOLD, "purpose": "review"}
@@ -235,6 +238,57 @@ def test_one_neighbour_is_not_enough(opened: Opener) -> None:
 
 
 # -- result
+
+
+def test_the_class_of_review_decides_when_the_household_is_due_again(village: Village) -> None:
+    """Somebody able to work: quarterly. Later nobody is: it may be reviewed yearly, and the register says so."""
+    village.sends(verified(village.opened, household_known="new", purpose="application", accepted_on="2026-01-05", address="塔列村 9 号"))
+    today = datetime.now(CHINA).date()
+    village.sends(categorised(village.opened, village.entities()["王二 塔列村 9 号"]["uuid"]))
+    household = village.keeps_up()["王二 塔列村 9 号"]
+    assert (household["review_class"], household["category"]) == ("C", "dibao")
+    quarter = period_of("quarter", today)
+    assert household["next_due"] == str(next_period("quarter", quarter).end), "verified in this one"
+
+    form = verified(village.opened, household_known="listed", household=household["uuid"], purpose="review")
+    assert form.value("review_class_before") == "C"
+    form.fill({"members[1]/work_ability": "none", "result/review_class": "A"})
+    assert form.value("result/review_class_calculated") == "A"
+    village.sends(form)
+    household = village.keeps_up()["王二 塔列村 9 号"]
+    assert (household["review_class"], household["next_due"]) == ("A", f"{today.year + 1}-12-31")
+
+
+@pytest.mark.parametrize(
+    ("abilities", "review_class"),
+    [(("able", "none"), "C"), (("partly", "able"), "C"), (("partly", "none"), "B"), (("none", "none"), "A")],
+    ids=["one able", "able and partly", "partly", "nobody"],
+)
+def test_the_class_of_review_follows_from_who_can_work(opened: Opener, abilities: tuple[str, str], review_class: str) -> None:
+    form = verified(opened)
+    form.fill({f"members[{number}]/work_ability": ability for number, ability in enumerate(abilities, start=1)})
+    assert form.value("result/review_class_calculated") == review_class
+    assert form.value("result/review_class_word").startswith(review_class)
+
+
+def test_a_household_is_reviewed_less_often_than_calculated_only_with_a_reason(opened: Opener) -> None:
+    form = verified(opened)
+    assert form.answer("result/review_class", "") == "required"
+    form.fill({"result/review_class": "B"})
+    form.refuses("result/review_class_why", "病了", "5 个字")
+    form.fill({"result/review_class_why": "务工者已确诊重病，停工一年"})
+    form.fill({"members[1]/work_ability": "none"})
+    assert not form.relevant("result/review_class_why"), "more often than calculated takes none"
+
+
+@pytest.mark.parametrize("answers", [{"result/finding": "does_not"}, {"result/finding": "unclear"}, {"purpose": "temporary"}])
+def test_who_is_not_taken_into_dibao_keeps_the_class_of_review(opened: Opener, answers: dict[str, str]) -> None:
+    form = verified(opened, **LISTED)
+    assert form.relevant("result/review_class")
+    form.fill(answers)
+    assert not form.relevant("result/review_class")
+    form.fill({} if "purpose" in answers else {"result/finding_reason": "名下有未申报的店铺"})
+    assert etree.fromstring(form.finalise()).find("{*}result/{*}review_class") is None
 
 
 def test_a_finding_against_the_calculation_needs_a_reason(village: Village) -> None:

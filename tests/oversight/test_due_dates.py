@@ -167,7 +167,6 @@ def test_households_are_due_by_the_class_of_their_review(county: County) -> None
     county.reports("household_verification", at("2026-03-01"), {"household_id": plain, "today": "2026-03-01"}, entity=entity)
     county.keeps_up("2026-03-01")
     assert county.entity(plain)["data"]["next_due"] == "2027-12-31"
-    county.staff.post("/projects/1/datasets/households/properties", {"name": "review_class"})
     county.changes(edge, "2026-03-02", entities=HOUSEHOLDS, review_class="C")
     county.keeps_up("2026-03-02")
     assert (county.entity(edge)["data"]["next_due"], county.entity(edge)["data"]["overdue"]) == ("2026-03-31", "no")

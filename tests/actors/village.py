@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from typing import Any
 
 from lxml import etree
+from sqlalchemy import select, update
 
 from server.changes import number_changes
 from server.forms.catalogue_file import shipped_catalogue
-from server.model import Entity
+from server.model import Entity, EntityVersion
+from server.oversight.periods import china_midnight
 from server.oversight.upkeep import Upkeep
 from server.transactions import open_engine, transaction
 from sync.replicate import replicate_changes
@@ -59,6 +62,13 @@ class Village:
     def entities(self) -> dict[str, dict[str, Any]]:
         """Each entity's properties by its label, with its `uuid`, `division` and `list`."""
         return {row["label"]: {**row["data"], "uuid": row["uuid"], "of_division": row["division"]} for row in self.house.rows(Entity)}
+
+    def was_there_since(self, uuid: str, day: date) -> None:
+        """The entity's first version is of that day."""
+        with transaction(self.house.engine, write=True) as session:
+            entity = session.scalars(select(Entity).where(Entity.uuid == uuid)).one()
+            own = (EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version == 1)
+            session.execute(update(EntityVersion).where(*own).values(created_at=china_midnight(day)))
 
     def keeps_up(self) -> dict[str, dict[str, Any]]:
         """The entities once the server's due dates are those of today."""

@@ -14,7 +14,7 @@ from server.settings import CHINA
 from tests.actors.javarosa import OpenForm, Refused
 from tests.actors.village import Village
 from tests.factories.filled_forms import GOOD_ID, Opener, categorised, fill_repeat, verified
-from tests.factories.phone_media import HOUSEHOLD, VILLAGE
+from tests.factories.phone_media import HOUSEHOLD, ORPHAN, SNOW, SYSTEM, VILLAGE, WUBAO
 
 LISTED = {"household_known": "listed", "household": HOUSEHOLD, "purpose": "review"}
 
@@ -77,6 +77,22 @@ def test_a_listed_household_is_shown_and_corrected_instead_of_asked(opened: Open
     assert form.value("meta/entity/@baseVersion") == "5"
     assert form.value("meta/entity/@update") in {"1", "true"}
     assert form.finalise()
+
+
+def test_households_overdue_for_review_are_offered_first_then_those_soon_due(opened: Opener) -> None:
+    header = "name,label,division,head_name,address,phone,status,overdue," + SYSTEM + "\n"
+    rows = [f"{uuid},户{number},{VILLAGE['division']},户{number},{number} 号,,active,{overdue},1,,\n"
+            for number, (uuid, overdue) in enumerate(((WUBAO, "no"), (ORPHAN, "at_risk"), (HOUSEHOLD, "missed"), (SNOW, "")))]  # fmt: skip
+    form = opened("household_verification", households=header + "".join(rows))
+    form.fill({"household_known": "listed", "purpose": "review"})
+    assert form.choices("household") == [HOUSEHOLD]
+    form.fill({"household_list": "all"})
+    assert form.choices("household") == [WUBAO, ORPHAN, HOUSEHOLD, SNOW]
+    form.fill({"household_list": "first", "purpose": "application"})
+    assert (form.relevant("household_list"), form.choices("household")) == (False, [WUBAO, ORPHAN, HOUSEHOLD, SNOW])
+    form = opened("household_verification", households=header + rows[0] + rows[1] + rows[3])
+    form.fill({"household_known": "listed", "purpose": "review"})
+    assert form.choices("household") == [ORPHAN]
 
 
 # -- who

@@ -9,7 +9,7 @@ import pytest
 
 from tests.actors.village import Village
 from tests.factories.filled_forms import Opener, child_seen, registered
-from tests.factories.phone_media import ORPHAN, PLACE, SYSTEM, VILLAGE
+from tests.factories.phone_media import HOUSEHOLD, ORPHAN, PLACE, SYSTEM, VILLAGE, WUBAO
 
 TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 
@@ -128,6 +128,18 @@ def test_out_of_school_takes_a_reason_instead_of_marks(opened: Opener) -> None:
     form.fill({"school/attends": "no"})
     assert [name for name in ("school_name", "school_grade", "absent_days", "marks_trend", "boarding") if form.relevant(f"school/{name}")] == []
     assert form.answer("school/not_attending_why", "") == "required"
+
+
+def test_a_child_that_was_missed_is_offered_first(opened: Opener) -> None:
+    header = "name,label,division,full_name,category,status,self_care,last_visit,guardian,birth_date,risk,overdue," + SYSTEM + "\n"
+    rows = [f"{uuid},{name},{VILLAGE['division']},{name},{category},active,,,李五,2015-05-05,low,{overdue},1,,\n"
+            for uuid, name, category, overdue in ((WUBAO, "张三", "wubao", "missed"), (ORPHAN, "李四", "orphan", "no"), (HOUSEHOLD, "王小", "unattended", "missed"))]  # fmt: skip
+    form = opened("orphan_visit", persons=header + "".join(rows))
+    assert (form.value("overdue_count"), form.choices("person")) == ("1", [HOUSEHOLD])
+    form.fill({"list_shown": "due"})
+    assert form.choices("person") == [ORPHAN, HOUSEHOLD]
+    without = opened("orphan_visit", persons=header + rows[1])
+    assert (without.relevant("overdue_shown"), without.choices("person")) == (False, [ORPHAN])
 
 
 def test_a_file_that_lacks_something_says_so(opened: Opener) -> None:

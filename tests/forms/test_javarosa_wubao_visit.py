@@ -170,10 +170,12 @@ def test_a_need_says_how_urgent_it_is(opened: Opener) -> None:
     assert form.value("risk_calculated") == "medium"
 
 
-def persons(*last_visits: str) -> str:
-    rows = (f"{number}1111111-1111-4111-8111-111111111111,老人{number},{VILLAGE['division']},老人{number},wubao,active,able,{visit},,1950-01-01,low,1,,"
+def persons(*last_visits: str, missed: str = "") -> str:
+    """One each; those whose number is in `missed` are so by the server."""
+    rows = (f"{number}1111111-1111-4111-8111-111111111111,老人{number},{VILLAGE['division']},老人{number},wubao,active,able,{visit},,1950-01-01,low,"
+            f"{'missed' if str(number) in missed else 'no'},1,,"
             for number, visit in enumerate(last_visits))  # fmt: skip
-    return "name,label,division,full_name,category,status,self_care,last_visit,guardian,birth_date,risk," + SYSTEM + "\n" + "\n".join(rows) + "\n"
+    return "name,label,division,full_name,category,status,self_care,last_visit,guardian,birth_date,risk,overdue," + SYSTEM + "\n" + "\n".join(rows) + "\n"
 
 
 def test_those_not_visited_this_quarter_are_offered_and_all_others_on_request(opened: Opener) -> None:
@@ -183,3 +185,35 @@ def test_those_not_visited_this_quarter_are_offered_and_all_others_on_request(op
     assert [choice[0] for choice in form.choices("person")] == ["0", "2", "4"]
     form.fill({"list_shown": "all"})
     assert [choice[0] for choice in form.choices("person")] == ["0", "1", "2", "3", "4"]
+
+
+def test_who_was_missed_is_offered_before_all_others_until_visited(opened: Opener) -> None:
+    """The phone's list has its own order, in which who was visited on this phone today is still missed by the server's count."""
+    form = opened("wubao_visit", persons=persons("", "2019-05-05", "", str(TODAY), missed="13"))
+    assert (form.value("overdue_count"), form.relevant("overdue_shown")) == ("1", True)
+    assert [choice[0] for choice in form.choices("person")] == ["1"]
+    form.fill({"list_shown": "due"})
+    assert [choice[0] for choice in form.choices("person")] == ["0", "1", "2"]
+    form.fill({"list_shown": "all"})
+    assert [choice[0] for choice in form.choices("person")] == ["0", "1", "2", "3"]
+
+
+def test_the_person_due_first_is_the_first_choice_on_the_phone(village: Village) -> None:
+    """Registered long ago and not visited in a quarter that is over, before whom the register has anew."""
+    village.publish("wubao_visit")
+    elders = []
+    for name in ("赵老", "钱老"):
+        form = registered(village.opened)
+        form.fill({"members[2]/member_name": name})
+        village.sends(form)
+        elders.append(village.entities()[name]["uuid"])
+    village.was_there_since(elders[0], TODAY - timedelta(days=200))
+    village.keeps_up()
+    form = visited(village.opened, 0, elders[0])
+    assert form.choices("person") == [elders[0]]
+    form.fill({"list_shown": "due"})
+    assert set(form.choices("person")) == set(elders)
+    form.fill({"risk": "low"})
+    village.sends(form)
+    village.keeps_up()
+    assert village.opened("wubao_visit").choices("person") == [elders[1]]

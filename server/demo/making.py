@@ -85,11 +85,11 @@ def _arrived(county: County) -> Iterator[Errand]:
 
 
 def _loads(errands: Sequence[Errand]) -> Iterator[list[Errand]]:
-    """In order; no two of one load change the same entity, since the second phone downloads what the first one has changed."""
+    """In order; none names an entity that another one of its load changes, since its phone downloads what that one has changed."""
     load: list[Errand] = []
     touched: set[str] = set()
     for errand in errands:
-        if len(load) >= _AT_ONCE or touched.intersection(errand.touches):
+        if len(load) >= _AT_ONCE or touched.intersection(errand.named()):
             yield load
             load, touched = [], set()
         load.append(errand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from server.access.divisions import county_divisions
 from server.demo.county import STORE, County, errand, moment, officer_of, synced
 from server.demo.people import Household
 from server.demo.places import as_answer, village_centre
@@ -67,10 +68,12 @@ def _reports(county: County, village: str, hit: list[Household], began: datetime
 def _report(county: County, village: str, finished: datetime, answers: dict[str, Any], received: datetime | None = None) -> Errand:
     random = county.random
     place = as_answer(random, village_centre(village), jitter_m=300)
-    said = {"dead_people": [], "missing_people": [], "location": place, **answers}
+    said = {"dead_people": [], "missing_people": [], "location": place, "village_name": county_divisions()[village].name, **answers}
+    # The form gives the village's figures the event's id, with the division's digits for its last ones.
+    made = (county.event,) if answers.get("event_known") == "new" else ()
     return Errand(
-        "disaster_report", officer_of(village), village, finished, received or synced(random, finished, offline=0.15), said, touches=(county.event,),
-        minutes=random.uniform(5, 18), review="county",
+        "disaster_report", officer_of(village), village, finished, received or synced(random, finished, offline=0.15), said,
+        touches=(*made, county.event[:24] + village), minutes=random.uniform(5, 18), review="county",
     )  # fmt: skip
 
 

@@ -118,6 +118,11 @@ def test_a_county_is_received_and_only_what_was_planted_breaks_a_rule(house: Hou
     assert done == len(house.rows(Submission)) > 120
     assert [row["entity_errors"] for row in house.rows(SubmissionVersion) if row["entity_errors"]] == []
     assert [row["uuid"] for row in house.rows(Entity) if row["conflict"]] == [] or _only_after_death(planted)
+    [event] = [row for row in house.rows(Entity) if row["uuid"] == county.event]
+    villages = {row["division"]: row["data"] for row in house.rows(Entity) if row["data"].get("event") == county.event and "last_kind" in row["data"]}
+    reports = [one for one in sorted(county.errands, key=lambda one: one.received) if one.form_id == "disaster_report" and one.instance_id]
+    last = {one.division: str(one.answers["affected"]) for one in reports if one.answers["report_kind"] != "zero"}
+    assert (event["version"], {division: told["last_affected"] for division, told in villages.items()}) == (1, last)
     sent = {one for each in planted for one in each.told()["instance_ids"]}
     assert broken(house) <= sent
     assert {row["data"]["review_class"] for row in house.rows(Entity) if row["data"].get("category") in {"dibao", "edge"}} == {"A", "B", "C"}

@@ -15,9 +15,15 @@ ENTITIES = {
     "households.csv": "name,label,division,head_name,address,phone,status," + SYSTEM + "\n"
     f"{HOUSEHOLD},王一 塔列村 1 号,632223202204,王一,塔列村 1 号,13900000000,active,5,,\n",
     "disaster_events.csv": "name,label,hazard,event_name,status," + SYSTEM + f"\n{SNOW},11·24 雪灾,snow,11·24 雪灾,open,2,,\n",
+    "disaster_villages.csv": "name,label,event,division,status,last_affected,last_dead,last_missing,last_injured,last_livestock_dead,last_loss," + SYSTEM + "\n",
     "relief_batches.csv": "name,label,event,item,unit,quantity,left,division,rule," + SYSTEM + "\n"
     f"{TENTS},帐篷 10,{SNOW},tent,piece,10,4,632223202204,loss,1,,\n",
 }
+
+
+def village_of(event: str, division: str = VILLAGE["division"]) -> str:
+    """The id of a village's entity in `disaster_villages`: the event's, with the division's twelve digits for its last ones."""
+    return event[:24] + division
 
 
 def phone_media(form_id: str) -> dict[str, bytes]:

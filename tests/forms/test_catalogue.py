@@ -35,7 +35,7 @@ def test_it_names_each_form_once_and_the_first_start_publishes_them_in_its_order
 @pytest.mark.parametrize("form_id", FORMS)
 def test_it_says_of_a_form_what_the_form_says_of_itself(form_id: str) -> None:
     told, definition = BY_ID[form_id], definition_of(form_id)
-    lists = {"persons", "households", "disaster_events", "relief_batches"}
+    lists = {"persons", "households", "disaster_events", "disaster_villages", "relief_batches"}
     assert set(told.reads) == {name.removesuffix(".csv") for name, _kind in definition.attachments} & lists
     assert set(told.writes) == {entity.list_name for entity in definition.entities}
     paths = {"/".join(field.path): field for field in definition.fields}
@@ -111,7 +111,7 @@ def test_the_days_to_verify_are_those_that_the_form_tells_the_officer() -> None:
         ("holidays = []", 'holidays = ["2026-10-01"]', "county holidays: a list of days"),
         ('month = "本月未访"', "", "visiting unvisited month: is missing"),
         ('title = { zh = "灾情报告", en = "Disaster report" }', 'title = "灾情报告"', r"disaster_report title: a table is needed"),
-        ('writes = ["disaster_events"]\n', "", r"disaster_report: writes must name the list 'disaster_events'"),
+        ('writes = ["disaster_events", "disaster_villages"]\n', "", r"disaster_report: writes must name the list 'disaster_events'"),
         ("working_days = 20", "working_day = 20", "deadlines 1 days: is missing"),
         ("[county]", "[county", "catalogue.toml"),
     ],

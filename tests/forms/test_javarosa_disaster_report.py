@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 from lxml import etree
 
+from server.model import Entity, SubmissionVersion
 from tests.actors.javarosa import OpenForm, Refused
 from tests.actors.village import Village
 from tests.factories.filled_forms import NEW_EVENT, Opener, fill_repeat, reported
-from tests.factories.phone_media import SNOW, SYSTEM, VILLAGE
+from tests.factories.phone_media import SNOW, SYSTEM, VILLAGE, village_of
 
 LAST = ("affected", "dead", "missing", "injured", "livestock_dead", "loss")
 
@@ -26,40 +27,49 @@ def by_kind(village: Village) -> dict[str, dict[str, Any]]:
     return {row["report_kind"]: row for row in village.central()["disaster_report"]}
 
 
-def events(division: str = VILLAGE["division"], *figures: str) -> str:
-    """The snowstorm as the phone's list has it, with the last report's figures of a village."""
-    header = "name,label,hazard,event_name,status,last_division," + ",".join(f"last_{name}" for name in LAST) + "," + SYSTEM
-    return f"{header}\n{SNOW},11·24 雪灾,snow,11·24 雪灾,open,{division},{','.join(figures)},2,,\n"
+def events(status: str = "open") -> str:
+    """The snowstorm as the phone's list has it."""
+    return f"name,label,hazard,event_name,status,{SYSTEM}\n{SNOW},11·24 雪灾,snow,11·24 雪灾,{status},2,,\n"
+
+
+def last_of(division: str, *figures: str, status: str = "open") -> str:
+    """The village's last report of the snowstorm as the phone's list has it."""
+    header = "name,label,event,division,status," + ",".join(f"last_{name}" for name in LAST) + "," + SYSTEM
+    return f"{header}\n{village_of(SNOW, division)},11·24 雪灾,{SNOW},{division},{status},{','.join(figures)},2,,\n"
 
 
 # -- the life of a disaster
 
 
 def test_a_disaster_from_its_first_report_to_its_verification(village: Village) -> None:
-    """Initial, follow-up with more dead livestock, a zero report, verification: each on the list that the one before left."""
+    """Initial, follow-up with more dead livestock, a zero report, verification: each on the lists that the one before left."""
     first = village.sends(reported(village.opened, **NEW_EVENT))
-    event = village.entities()["示例雪灾"]
-    assert UUID(event["uuid"]).version == 4
-    assert {name: event[name] for name in ("hazard", "status", "last_division")} == {"hazard": "snow", "status": "open", "last_division": VILLAGE["division"]}
-    assert [float(event[f"last_{name}"]) for name in LAST] == [120, 1, 0, 2, 162, 50]
+    event, own = village.entities()["示例雪灾"], village.entities()["示例雪灾 塔列村"]
+    assert UUID(event["uuid"]).version == UUID(own["uuid"]).version == 4
+    assert {name: event[name] for name in ("hazard", "status", "event_name")} == {"hazard": "snow", "status": "open", "event_name": "示例雪灾"}
+    assert (own["event"], own["of_division"], own["status"], own["uuid"]) == (event["uuid"], VILLAGE["division"], "open", village_of(event["uuid"]))
+    assert [float(own[f"last_{name}"]) for name in LAST] == [120, 1, 0, 2, 162, 50]
 
     form = reported(village.opened, report_kind="follow_up", event=event["uuid"])
     assert [float(form.value(f"known_{name}")) for name in LAST] == [120, 1, 0, 2, 162, 50]
     assert form.value("jumped") == "no"
     form.fill({"farming/sheep_dead": "220", "loss/loss_total": "80"})
     village.sends(form)
-    event = village.entities()["示例雪灾"]
-    assert (event["last_livestock_dead"], float(event["last_loss"]), event["status"]) == ("232", 80.0, "open")
+    own = village.entities()["示例雪灾 塔列村"]
+    assert (own["last_livestock_dead"], float(own["last_loss"]), own["status"]) == ("232", 80.0, "open")
 
     village.sends(reported(village.opened, report_kind="zero", event=event["uuid"]))
-    after_zero = village.entities()["示例雪灾"]
-    assert {**after_zero, "last_report_at": ""} == {**event, "last_report_at": ""}
+    after_zero = village.entities()["示例雪灾 塔列村"]
+    assert {**after_zero, "last_report_at": ""} == {**own, "last_report_at": "", "last_kind": "zero"}
 
     form = reported(village.opened, report_kind="verification", event=event["uuid"])
     form.fill({"farming/sheep_dead": "220", "loss/loss_total": "80", "people/injured": "3"})
     village.sends(form)
-    event = village.entities()["示例雪灾"]
-    assert (event["status"], event["last_injured"]) == ("verified", "3")
+    made = village.entities()
+    assert (made["示例雪灾 塔列村"]["status"], made["示例雪灾 塔列村"]["last_injured"]) == ("verified", "3")
+    assert made["示例雪灾"] == event, "other villages go on"
+    village.sends(reported(village.opened, report_kind="zero", event=event["uuid"]))
+    assert village.entities()["示例雪灾 塔列村"]["status"] == "verified"
 
     rows = by_kind(village)
     assert set(rows) == {"initial", "follow_up", "zero", "verification"}
@@ -72,21 +82,64 @@ def test_a_disaster_from_its_first_report_to_its_verification(village: Village) 
 def test_a_zero_report_carries_no_figures(opened: Opener) -> None:
     form = reported(opened, report_kind="zero", event=SNOW)
     instance = etree.fromstring(form.finalise())
-    for part in ("people", "houses", "special_houses", "farming", "herds", "utilities", "loss", "relief", "dead_people", "photo", "last_affected", "jumped"):
-        assert instance.find(f"{{*}}{part}") is None, part
-    assert instance.find("{*}meta/{*}entity").get("id") == SNOW
+    for part in ("people", "houses", "special_houses", "farming", "herds", "utilities", "loss", "relief", "dead_people", "photo", "jumped", "village_report/last_affected"):
+        assert instance.find("/".join(f"{{*}}{step}" for step in part.split("/"))) is None, part
+    assert actions(instance) == {"disaster_villages": ("create", village_of(SNOW))}, "the village's first report may be one"
 
 
-def test_another_villages_figures_are_not_ours(opened: Opener) -> None:
-    form = reported(lambda form_id: opened(form_id, disaster_events=events("632223202200", "5", "0", "0", "0", "0", "1")), report_kind="follow_up", event=SNOW)
-    assert (form.value("own_last"), form.value("known_affected"), form.value("jumped")) == ("no", "", "no")
+def actions(instance: etree._Element) -> dict[str, tuple[str, str]]:
+    """By list, what the report does to which entity of it."""
+    found = {}
+    for entity in instance.iter("{*}entity"):
+        for action in ("create", "update"):
+            if entity.get(action) in {"1", "true"}:
+                found[entity.get("dataset")] = (action, entity.get("id"))
+    return found
 
 
-def test_a_village_still_reports_after_another_was_verified(opened: Opener) -> None:
-    form = opened("disaster_report", disaster_events=events().replace(",open,", ",verified,"))
+def test_each_of_two_villages_sees_its_own_last_figures(village: Village) -> None:
+    """Both report one event, one after the other and again: each is compared with its own, and the event is in no conflict."""
+    village.sends(reported(village.opened, **NEW_EVENT))
+    event = village.entities()["示例雪灾"]["uuid"]
+    joins = {"report_kind": "initial", "event_known": "listed", "event": event, "happened_at": NEW_EVENT["happened_at"], "known_at": NEW_EVENT["known_at"]}
+
+    def neighbour(form_id: str) -> OpenForm:
+        form = village.opened(form_id)
+        form.fill({"division": "632223202200"})
+        return form
+
+    other = reported(neighbour, **joins)
+    assert (other.value("own_last"), other.value("known_affected"), other.value("jumped")) == ("no", "", "no")
+    other.fill({"people/affected": "30"})
+    village.sends(other)
+    for opener, figures, much in ((village.opened, "120", "361"), (neighbour, "30", "91")):
+        form = reported(opener, report_kind="follow_up", event=event)
+        assert (form.value("own_last"), form.value("known_affected")) == ("yes", figures)
+        form.fill({"people/affected": much})
+        assert (form.value("jumped"), refusal(form).path.startswith("/data/jump_why")) == ("yes", True)
+        form.fill({"people/affected": str(int(figures) * 3)})
+        assert form.value("jumped") == "no"
+        village.sends(form)
+    made = village.entities()
+    assert (made["示例雪灾 塔列村"]["last_affected"], made["示例雪灾 达玉五谷村"]["last_affected"]) == ("360", "90")
+    assert {row["conflict"] for row in village.house.rows(Entity)} == {None}
+    assert [row["entity_errors"] for row in village.house.rows(SubmissionVersion) if row["entity_errors"]] == []
+
+
+def test_a_phone_of_one_village_does_not_get_anothers_figures(village: Village) -> None:
+    village.sends(reported(village.opened, **NEW_EVENT))
+    for division, count in ((VILLAGE["division"], 1), ("632223202200", 0)):
+        phone = village.house.new_phone(division=division)
+        told = phone.manifest("disaster_report")
+        lists = {name: phone.get(told[f"{name}.csv"]["downloadUrl"]).text.count("\n") - 1 for name in ("disaster_villages", "disaster_events")}
+        assert lists == {"disaster_villages": count, "disaster_events": 1}
+
+
+def test_a_village_still_reports_once_the_county_calls_the_disaster_verified(opened: Opener) -> None:
+    form = opened("disaster_report", disaster_events=events("verified"))
     form.fill({"report_kind": "follow_up"})
     assert form.choices("event") == [SNOW]
-    form = opened("disaster_report", disaster_events=events().replace(",open,", ",closed,"))
+    form = opened("disaster_report", disaster_events=events("closed"))
     form.fill({"report_kind": "follow_up"})
     assert form.choices("event") == []
 
@@ -110,7 +163,7 @@ def test_a_village_still_reports_after_another_was_verified(opened: Opener) -> N
     ids=["the same", "three times", "above three times", "below", "the first dead", "fewer missing", "fewer livestock", "more loss", "nothing known"],
 )
 def test_a_figure_below_the_last_or_far_above_it_is_explained(opened: Opener, figures: tuple[str, ...], jumped: bool) -> None:
-    form = reported(lambda form_id: opened(form_id, disaster_events=events(VILLAGE["division"], *figures)), report_kind="follow_up", event=SNOW)
+    form = reported(lambda form_id: opened(form_id, disaster_villages=last_of(VILLAGE["division"], *figures)), report_kind="follow_up", event=SNOW)
     assert form.value("jumped") == ("yes" if jumped else "no")
     assert form.relevant("jumped_shown") == jumped
     if jumped:
@@ -211,5 +264,14 @@ def test_what_is_out_is_asked_since_when_and_where(opened: Opener) -> None:
 def test_an_initial_report_of_a_listed_event_joins_it(opened: Opener) -> None:
     form = reported(opened, report_kind="initial", event_known="listed", event=SNOW, happened_at=NEW_EVENT["happened_at"], known_at=NEW_EVENT["known_at"])
     assert form.answer("arrived_at", "") == "ok", "not yet there"
-    entity = etree.fromstring(form.finalise()).find("{*}meta/{*}entity")
-    assert (entity.get("id"), entity.get("update")) in {(SNOW, "1"), (SNOW, "true")}
+    assert actions(etree.fromstring(form.finalise())) == {"disaster_villages": ("create", village_of(SNOW))}
+
+
+def test_a_second_report_without_signal_builds_on_the_first_one(opened: Opener) -> None:
+    """What Collect has kept of the first, which is not sent yet, is the village's last report already."""
+    lists = last_of(VILLAGE["division"], "120", "1", "0", "2", "162", "50").replace(",2,,\n", f",1,,{SNOW}\n")
+    form = reported(lambda form_id: opened(form_id, disaster_villages=lists), report_kind="follow_up", event=SNOW)
+    entity = etree.fromstring(form.finalise()).find("{*}village_report/{*}meta/{*}entity")
+    assert {name: entity.get(name) for name in ("id", "baseVersion", "trunkVersion", "branchId")} == {
+        "id": village_of(SNOW), "baseVersion": "1", "trunkVersion": "", "branchId": SNOW}  # fmt: skip
+    assert entity.get("update") in {"1", "true"}

@@ -10,7 +10,7 @@ import openpyxl
 from server.forms.compile import compile_xlsform
 from tests.actors.javarosa import JavaRosa, OpenForm
 from tests.factories.filled_forms import Opener, child_seen, noticed, reported, verified, visited
-from tests.factories.phone_media import SNOW, SYSTEM, VILLAGE, phone_media
+from tests.factories.phone_media import SNOW, SYSTEM, VILLAGE, phone_media, village_of
 
 
 def set_by_the_county(javarosa: JavaRosa, **values: str) -> Opener:
@@ -63,10 +63,10 @@ def test_how_early_a_plan_for_18_is_asked_for(javarosa: JavaRosa) -> None:
 
 
 def test_by_how_much_a_disasters_figures_may_grow(javarosa: JavaRosa) -> None:
-    events = ("name,label,event_name,status,last_division,last_affected," + SYSTEM + f"\n{SNOW},雪灾,雪灾,open,{VILLAGE['division']},12,2,,\n")  # fmt: skip
+    villages = "name,label,event,division,status,last_affected," + SYSTEM + f"\n{village_of(SNOW)},雪灾,{SNOW},{VILLAGE['division']},open,12,2,,\n"
     for factor, jumped in (("9", "yes"), ("10", "no")):
         opened = set_by_the_county(javarosa, jump_factor=factor)
-        form = reported(lambda form_id, opened=opened: opened(form_id, disaster_events=events), report_kind="follow_up", event=SNOW)
+        form = reported(lambda form_id, opened=opened: opened(form_id, disaster_villages=villages), report_kind="follow_up", event=SNOW)
         assert form.value("jumped") == jumped
 
 

@@ -39,14 +39,10 @@ class Storm:
         told = {name.replace("__", "/"): str(value) for name, value in answers.items() if name not in times}
         told |= {("relief/" if name == "relief_started_at" else "") + name: hours(value).isoformat() for name, value in times.items()}
         told |= {"report_kind": kind, "event_id": self.event, "end": hours(finished).isoformat(), "hazard": self._hazard, "event_name": "示例雪灾"}
+        entity = ""
         if not self._made:
             told["event_status"] = "open"
             entity = f'<entity dataset="disaster_events" id="{self.event}" create="1"><label>示例雪灾</label></entity>'
-        else:
-            version = self.county.entity(self.event)["version"]
-            if kind == "verification":
-                told["event_status"] = "open"
-            entity = f'<entity dataset="disaster_events" id="{self.event}" update="1" baseVersion="{version}"/>'
         made = self.county.reports("disaster_report", hours(finished if received is None else received), told, entity=entity, village=village, instance=instance)
         if not self._made:
             self._made = True

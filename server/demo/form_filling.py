@@ -43,9 +43,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class SameAs:
-    """An answer that is whatever the question (or calculation) of that name says."""
+    """An answer that is whatever the question (or calculation) of that name says; of a whole number, so many times it and `plus`."""
 
     name: str
+    times: int = 1
+    plus: int = 0
+
+    def told(self, said: str) -> str:
+        """The answer, where that question says `said`."""
+        return said if (self.times, self.plus) == (1, 0) else str(self.times * int(said) + self.plus) if said else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,7 @@ class Filling:
     def _answer(self, question: Question, node: Node) -> str:
         given = self._given[id(node)].get(question.name)
         if isinstance(given, SameAs):
-            return next((leaf.text for leaf in self._leaves(self._root) if leaf.name == given.name), "")
+            return given.told(next((leaf.text for leaf in self._leaves(self._root) if leaf.name == given.name), ""))
         if given is not None:
             return self._filed(question, str(given)) if question.kind == "binary" else str(given)
         if question.path[-2:] == ("meta", "instanceID"):

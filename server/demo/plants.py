@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from server.demo.county import County, Errand, errand, moment, officer_of, review_class, visit, visitor_of
+from server.demo.form_filling import SameAs
 from server.demo.people import Person
 from server.demo.places import as_answer, moved, village_centre
 from server.demo.usual import USUAL
@@ -268,13 +269,10 @@ def _under_the_line(county: County, rate: float) -> Iterator[Planted]:
     verified = [one for one in county.errands if one.form_id == "household_verification" and not one.planted]
     for one in _some(county, verified, rate):
         members = [replace_wages(member) for member in one.answers["members"]]
-        pension = (LINE_YUAN - county.random.randrange(1, 60)) * len(members)
+        # The county's line stands in the form.
+        pension = SameAs("line_yuan", times=len(members), plus=-county.random.randrange(1, 60) * len(members))
         one.answers |= {**dict.fromkeys(nothing, 0), "members": members, "pension": pension}
         yield _mark(Planted("under_the_line", "income per head 1 to 60 yuan under the line", [one], list(one.touches)))
-
-
-# As household_verification has it: a plant must lie just under it.
-LINE_YUAN = 6000
 
 
 def replace_wages(member: dict[str, Any]) -> dict[str, Any]:

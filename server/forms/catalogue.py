@@ -109,7 +109,10 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueForm:
-    """One form. `title`, `purpose`, `who`, `cadence`: zh and en. `sensitive`: paths of questions with slashes."""
+    """One form. `title`, `purpose`, `who`, `cadence`: zh and en. `sensitive`: paths of questions with slashes.
+
+    `thresholds`: the form's calculations that are a value which another county sets otherwise.
+    """
 
     form_id: str
     title: Mapping[str, str]
@@ -121,6 +124,7 @@ class CatalogueForm:
     division: str
     sensitive: tuple[str, ...]
     deadlines: tuple[Deadline, ...] = ()
+    thresholds: tuple[str, ...] = ()
     visits: Visits | None = None
     reports: Reports | None = None
     takes: Takes | None = None
@@ -147,21 +151,11 @@ class Visiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Assistance:
-    """Of applications for assistance. `present_share`: of those called to a community review, numerator and denominator."""
-
-    notice_days: int
-    present_share: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`bounds`: south, west, north, east in degrees. `holidays` are no working days; `moved_workdays` are, though at a weekend."""
+    """`holidays` are no working days; `moved_workdays` are, though at a weekend."""
 
-    bounds: tuple[float, float, float, float]
     visiting: Visiting
     clocks: Clocks
-    assistance: Assistance
     forms: tuple[CatalogueForm, ...]
     holidays: frozenset[date] = field(default_factory=frozenset)
     moved_workdays: frozenset[date] = field(default_factory=frozenset)

@@ -13,7 +13,6 @@ from typing import Any
 from server import problems
 from server.forms.catalogue import (
     CADENCES,
-    Assistance,
     Catalogue,
     CatalogueForm,
     Clocks,
@@ -57,20 +56,18 @@ def read_catalogue(content: bytes) -> Catalogue:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise problems.invalid_value(FILE, str(error)[:200]) from None
     top = _Table(told, "")
-    county, visiting, clocks, help_ = (top.table(name) for name in ("county", "visiting", "disasters", "assistance"))
+    county, visiting, clocks = (top.table(name) for name in ("county", "visiting", "disasters"))
     forms = tuple(_read_form(one) for one in top.tables("form"))
     names = [form.form_id for form in forms]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise _wrong(f"[[form]] {doubled}", "is there twice")
     made = Catalogue(
-        bounds=_read_bounds(county.table("bounds")),
         visiting=Visiting(visiting.number("late_entry_days"), visiting.number("at_risk_days"), visiting.table("unvisited").texts_of(CADENCES)),
         clocks=_read_clocks(clocks),
-        assistance=_read_assistance(help_),
         forms=forms,
         holidays=county.days("holidays"), moved_workdays=county.days("moved_workdays"),
     )  # fmt: skip
-    for one in (top, county, visiting, clocks, help_):
+    for one in (top, county, visiting, clocks):
         one.end()
     return made
 
@@ -150,14 +147,6 @@ class _Table:
                 raise _wrong(self._at(name), "nothing is known by this name")
 
 
-def _read_bounds(table: _Table) -> tuple[float, float, float, float]:
-    south, west, north, east = (float(table.get(name, (int, float), "a number of degrees")) for name in ("south", "west", "north", "east"))
-    table.end()
-    if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
-        raise _wrong(table.place, "south is below north and west below east, in degrees")
-    return south, west, north, east
-
-
 def _read_clocks(table: _Table) -> Clocks:
     minutes = table.table("report_minutes")
     try:
@@ -174,20 +163,13 @@ def _read_clocks(table: _Table) -> Clocks:
     return made
 
 
-def _read_assistance(table: _Table) -> Assistance:
-    share = table.get("present_share", list, "two whole numbers")
-    if len(share) != 2 or any(type(one) is not int for one in share) or not 0 < share[0] <= share[1]:
-        raise _wrong(f"{table.place} present_share", "is two whole numbers, such as [2, 3]")
-    return Assistance(table.number("notice_days"), (share[0], share[1]))
-
-
 def _read_form(table: _Table) -> CatalogueForm:
     form_id = table.text("folder")
     table.place = f"[[form]] {form_id}"
     told = {name: table.table(name).texts_of(("zh", "en")) for name in ("title", "purpose", "who", "cadence")}
     made = CatalogueForm(
         form_id, **told, reads=table.texts("reads", []), writes=table.texts("writes", []), division=table.text("division", "division"),
-        sensitive=table.texts("sensitive", []), deadlines=tuple(_read_deadline(one) for one in table.tables("deadlines")),
+        sensitive=table.texts("sensitive", []), thresholds=table.texts("thresholds", []), deadlines=tuple(_read_deadline(one) for one in table.tables("deadlines")),
         visits=_read_visits(table.table("visits")) if table.has("visits") else None,
         reports=_read_reports(table.table("reports")) if table.has("reports") else None,
         takes=_read_takes(table.table("takes")) if table.has("takes") else None,

@@ -126,6 +126,11 @@ def test_a_county_is_received_and_only_what_was_planted_breaks_a_rule(house: Hou
     sent = {one for each in planted for one in each.told()["instance_ids"]}
     assert broken(house) <= sent
     assert {row["data"]["review_class"] for row in house.rows(Entity) if row["data"].get("category") in {"dibao", "edge"}} == {"A", "B", "C"}
+    under = [one for each in planted if each.check == "under_the_line" for one in each.told()["instance_ids"]]
+    with open_engine(house.settings.central_database).connect() as connection:
+        heads = connection.execute(text("SELECT instance_id, result_line, income_per_head FROM household_verification")).all()
+    assert under
+    assert all(1 <= float(line) - float(income) < 60 for instance, line, income in heads if instance in under)
     known = {row["instance_id"] for row in house.rows(Submission)}
     assert sent <= known
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.actors.house import House
+from tests.compiled_once import keep_compiled_addresses
 from tests.databases import KINDS, empty_database, fresh_database
+
+keep_compiled_addresses()
 
 
 @pytest.fixture(params=KINDS)

@@ -93,7 +93,9 @@ class Cluster:
         """The address of a new database."""
         name = f"t{uuid.uuid4().hex}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+            # Copying files is quicker than writing each page to the log too; PostgreSQL before 15 knows no other way.
+            strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+            connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "") + strategy)
         return self.url(name)
 
 

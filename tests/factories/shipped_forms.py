@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import fcntl
+import os
+import pickle
+import shutil
+import tempfile
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from server.forms.compile import CompiledForm, compile_xlsform
 from server.forms.drafts import put_attachment, save_draft
@@ -17,7 +24,23 @@ FORMS = ("household_register", "household_verification", "wubao_visit", "orphan_
 
 @cache
 def compiled(form_id: str) -> CompiledForm:
-    return compile_xlsform((files("xlsforms") / form_id / "form.xlsx").read_bytes())
+    """By pyxform and ODK Validate, once for all workers of a run."""
+    content = (files("xlsforms") / form_id / "form.xlsx").read_bytes()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return compile_xlsform(content)
+    folder = Path(tempfile.gettempdir()) / f"minqing-forms-{run}"
+    folder.mkdir(exist_ok=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with (folder / form_id).open("ab+") as kept:
+        # The first worker compiles, the others wait.
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        kept.seek(0)
+        if found := kept.read():
+            return pickle.loads(found)  # type: ignore[no-any-return]
+        made = compile_xlsform(content)
+        kept.write(pickle.dumps(made))
+        return made
 
 
 def xform(form_id: str) -> bytes:

@@ -42,16 +42,14 @@ def fill_with_county(
     from server.demo.making import make_county
     from server.demo.plants import plant_all
     from server.demo.snowstorm import strike
-    from server.storage import open_storage
 
     county = draw_county(households=households, quarters=quarters, seed=seed, today=datetime.now(CHINA).date())
     strike(county)
     found = plant_all(county, rate) if rate is not None else []
-    storage = open_storage(settings.blob_storage, settings.s3_endpoint, engine)
     secrets, start, total = Secrets(read_secret_key(settings)), time.monotonic(), len(county.errands)
     with click.progressbar(length=total, label="提交 / submissions", file=sys.stderr) as bar:
         done = make_county(
-            engine, storage, secrets, system_actor("demo"), project_id, county, settings=settings, progress=lambda count: bar.update(count - bar.pos)
+            engine, secrets, system_actor("demo"), project_id, county, settings=settings, progress=lambda count: bar.update(count - bar.pos)
         )  # fmt: skip
         bar.update(total - bar.pos)
     seconds = time.monotonic() - start

@@ -19,10 +19,9 @@ from server.access.divisions import county_divisions
 from server.access.phones import create_phone
 from server.access.secrets import Secrets, new_password
 from server.demo.county import STORE, County, officer_of, visitor_of
-from server.demo.sending import Errand, Post, Ready, date_entities, fill_errands, know_forms, read_xforms
+from server.demo.sending import Errand, Post, Ready, become_filler, date_entities, fill_errands, read_xforms
 from server.model import Form, FormVersion, User
 from server.settings import CHINA, Settings
-from server.storage import Storage
 from server.transactions import transaction
 
 # So many are received in one transaction; more would keep phones waiting on SQLite.
@@ -32,7 +31,7 @@ _MAIL = "demo-{}@example.org"
 
 
 def make_county(
-    engine: Engine, storage: Storage, secrets: Secrets, actor: Actor, project_id: int, county: County, *, settings: Settings,
+    engine: Engine, secrets: Secrets, actor: Actor, project_id: int, county: County, *, settings: Settings,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> int:  # fmt: skip
     """All errands are received; how many. `progress` is told how many are.
@@ -45,8 +44,8 @@ def make_county(
         phones = _phones(session, actor, project_id, county, secrets)
         reviewers = _reviewers(session, actor, project_id, settings)
         xforms = read_xforms(session, project_id)
-    post, done = Post(engine, storage, project_id, phones=phones, reviewers=reviewers), 0
-    for errands, ready in _filled(sorted(_arrived(county), key=lambda one: one.received), post, xforms, county.random):
+    post, done = Post(engine, project_id, phones=phones, reviewers=reviewers), 0
+    for errands, ready in _filled(sorted(_arrived(county), key=lambda one: one.received), post, (xforms, settings), county.random):
         post.receive(errands, ready)
         done += len(errands)
         progress(done)
@@ -55,13 +54,15 @@ def make_county(
     return done
 
 
-def _filled(errands: Sequence[Errand], post: Post, xforms: Mapping[str, bytes], random: Random) -> Iterator[tuple[list[Errand], list[Ready]]]:
+def _filled(
+    errands: Sequence[Errand], post: Post, begun_with: tuple[Mapping[str, bytes], Settings], random: Random
+) -> Iterator[tuple[list[Errand], list[Ready]]]:
     """The errands in order, filled in by processes of their own: a phone's work is more than the server's.
 
     Whoever names an entity that is being changed waits until that is received, as a phone that downloads the list first.
     """
     waiting: deque[tuple[list[Errand], Future[list[Ready]], set[str]]] = deque()
-    with ProcessPoolExecutor(_FILLERS, mp_context=get_context("spawn"), initializer=know_forms, initargs=(xforms,)) as pool:
+    with ProcessPoolExecutor(_FILLERS, mp_context=get_context("spawn"), initializer=become_filler, initargs=begun_with) as pool:
         for load in _loads(errands):
             named = {key for errand in load for key in errand.named()}
             while waiting and (len(waiting) > _FILLERS or any(changes & named for _load, _ready, changes in waiting)):

@@ -13,12 +13,13 @@ from sqlalchemy import Engine, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from server.access.accounts import load_actor
+from server.access.sealed import open_server_database
 from server.demo.drawings import draw_photo, draw_signature
 from server.demo.form_filling import FillableForm, Filled, fill_form, read_fillable
 from server.demo.usual import usual_answers
 from server.model import AuditEntry, Entity, EntityList, EntityVersion, Form, FormVersion, Submission, SubmissionVersion
-from server.settings import CHINA
-from server.storage import Blob, Storage
+from server.settings import CHINA, Settings
+from server.storage import Blob, open_storage
 from server.submissions.arriving import Sending, SentFile
 from server.submissions.envelope import read_envelope
 from server.submissions.receive import receive_submission
@@ -55,22 +56,41 @@ class Errand:
 
 
 Lists = dict[str, dict[str, str]]
-# A filled form and the content of each file that it mentions.
-Ready = tuple[Filled, dict[str, bytes]]
-_forms: dict[str, FillableForm] = {}
+# A filled form, and each file that it mentions, durable.
+Ready = tuple[Filled, dict[str, Blob]]
 
 
-def know_forms(xforms: Mapping[str, bytes]) -> None:
-    """What each process that fills in forms is begun with: XForm by form ID."""
-    _forms.update({form_id: read_fillable(xform) for form_id, xform in xforms.items()})
+class Filler:
+    """Fills in forms, and keeps the photos as the server does before it receives a submission. `xforms`: XForm by form ID."""
+
+    def __init__(self, xforms: Mapping[str, bytes], settings: Settings) -> None:
+        self._forms = {form_id: read_fillable(xform) for form_id, xform in xforms.items()}
+        self._storage = open_storage(settings.blob_storage, settings.s3_endpoint, open_server_database(settings, pool_size=1))
+        self._keepers = ThreadPoolExecutor(8)
+
+    def fill(self, errands: Sequence[Errand], seeds: Sequence[int], lists: Lists) -> list[Ready]:
+        """As fill_errands."""
+        filled = [_fill(self._forms[errand.form_id], errand, Random(seed), lists) for errand, seed in zip(errands, seeds, strict=True)]
+        contents = {name: content for _filled, files in filled for name, content in files.items()}
+        # Together they wait for one another's fsync.
+        blobs = dict(zip(contents, self._keepers.map(self._storage.keep_bytes, contents.values()), strict=True))
+        return [(one, {name: blobs[name] for name in files}) for one, files in filled]
+
+
+_own: list[Filler] = []
+
+
+def become_filler(xforms: Mapping[str, bytes], settings: Settings) -> None:
+    """What each process that fills in forms is begun with."""
+    _own[:] = [Filler(xforms, settings)]
 
 
 def fill_errands(errands: Sequence[Errand], seeds: Sequence[int], lists: Lists) -> list[Ready]:
-    """Each filled in and its photos taken. `lists`: by entity, its properties as the phone has downloaded them, of those that the errands name."""
-    return [_fill(errand, Random(seed), lists) for errand, seed in zip(errands, seeds, strict=True)]
+    """Each filled in and its photos kept. `lists`: by entity, its properties as the phone has downloaded them, of those that the errands name."""
+    return _own[0].fill(errands, seeds, lists)
 
 
-def _fill(errand: Errand, random: Random, lists: Lists) -> Ready:
+def _fill(form: FillableForm, errand: Errand, random: Random, lists: Lists) -> tuple[Filled, dict[str, bytes]]:
     started = errand.finished - timedelta(minutes=errand.minutes)
     local = errand.finished.astimezone(CHINA)
     said = {
@@ -81,7 +101,7 @@ def _fill(errand: Errand, random: Random, lists: Lists) -> Ready:
     def look_up(list_name: str, key: str, name: str) -> str:
         return lists.get(key, {}).get(name, "") if list_name != "divisions" else ""
 
-    filled = fill_form(_forms[errand.form_id], said, usual=usual_answers(errand.form_id, random), lookup=look_up, random=random)
+    filled = fill_form(form, said, usual=usual_answers(errand.form_id, random), lookup=look_up, random=random)
     return filled, {name: _draw(errand, question, random) for name, question in filled.files.items()}
 
 
@@ -95,10 +115,9 @@ def _draw(errand: Errand, question: str, random: Random) -> bytes:
 class Post:
     """Receives what the phones have filled in. `phones`: officer -> actor's key; `reviewers`: township and county -> account's key."""
 
-    def __init__(self, engine: Engine, storage: Storage, project_id: int, *, phones: Mapping[str, int], reviewers: Mapping[str, int]) -> None:
-        self._engine, self._storage, self._project_id = engine, storage, project_id
+    def __init__(self, engine: Engine, project_id: int, *, phones: Mapping[str, int], reviewers: Mapping[str, int]) -> None:
+        self._engine, self._project_id = engine, project_id
         self._register: Lists = {}
-        self._keepers = ThreadPoolExecutor(16)
         with transaction(engine) as session:
             self._phones = {officer: load_actor(session, key) for officer, key in phones.items()}
             self._reviewers = {level: load_actor(session, key) for level, key in reviewers.items()}
@@ -110,11 +129,8 @@ class Post:
 
     def receive(self, errands: Sequence[Errand], ready: Sequence[Ready]) -> None:
         """All of them are received, dated and reviewed; none changes an entity that another one of them changes."""
-        contents = {name: content for _filled, files in ready for name, content in files.items()}
-        # Each is on the disk before its submission is: together they wait for one another's fsync.
-        blobs = dict(zip(contents, self._keepers.map(self._storage.keep_bytes, contents.values()), strict=True))
         with transaction(self._engine, write=True) as session:
-            ids = [self._receive(session, errand, filled, blobs) for errand, (filled, _files) in zip(errands, ready, strict=True)]
+            ids = [self._receive(session, errand, filled, blobs) for errand, (filled, blobs) in zip(errands, ready, strict=True)]
             session.flush()
             self._date(session, errands, ids)
             for errand, key in zip(errands, ids, strict=True):

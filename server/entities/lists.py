@@ -16,6 +16,7 @@ from server.access.audit import record_audit
 from server.access.projects import find_project
 from server.entities.scope import is_scoped
 from server.model import ActorProperty, EntityList, EntityProperty, Form, FormAttachment, FormVersion
+from server.transactions import Statement
 
 __all__ = [
     "add_property", "check_lists", "create_list", "declare_lists", "find_list", "find_trashed_list", "get_list", "is_scoped", "list_lists", "list_name_of", "list_properties",
@@ -29,6 +30,7 @@ ITEMSETS = "itemsets.csv"
 _LIST_NAME = re.compile(r"(?!__)(?:[^\W\d]|[:_])[\w:-]*")
 _PROPERTY_NAME = re.compile(r"(?!__)[^\W\d][\w.-]*")
 _RESERVED = {"name", "label"}
+_NAMED = Statement("SELECT id FROM entity_lists WHERE project_id = :project_id AND name = :name AND deleted_at IS NULL")
 
 
 def list_name_of(medium: str) -> str:
@@ -37,8 +39,9 @@ def list_name_of(medium: str) -> str:
 
 
 def find_list(session: Session, project_id: int, name: str) -> EntityList | None:
-    """The project's list of this name."""
-    return session.scalar(select(EntityList).where(EntityList.project_id == project_id, EntityList.name == name, EntityList.deleted_at.is_(None)))
+    """The project's list of this name. What the session has not flushed is not seen."""
+    found = _NAMED.on(session, {"project_id": project_id, "name": name}).fetchone()
+    return session.get(EntityList, found[0]) if found is not None else None
 
 
 def get_list(session: Session, actor: Actor, project_id: int, name: str, *, verb: str) -> EntityList:

@@ -13,7 +13,7 @@ from server import problems
 from server.access.actor import Actor
 from server.access.sealed import is_sealed_name, sealer_of
 from server.entities.apply import apply_changes, is_true
-from server.entities.lists import update_list
+from server.entities.lists import find_list, update_list
 from server.entities.occasions import APPROVAL, CREATED, EDITED, EntityChange
 from server.forms.definitions import form_definition
 from server.forms.fields import EntityDeclaration, FormDefinition
@@ -113,8 +113,8 @@ def _apply_again(session: Session, actor: Actor, project_id: int, version_id: in
 
 
 def _any_waits_for_approval(session: Session, project_id: int, definition: FormDefinition) -> bool:
-    names = {declared.list_name for declared in definition.entities}
-    return bool(names) and bool(session.scalar(select(exists().where(EntityList.project_id == project_id, EntityList.name.in_(names), EntityList.approval_required))))
+    lists = (find_list(session, project_id, name) for name in sorted({declared.list_name for declared in definition.entities}))
+    return any(entity_list is not None and entity_list.approval_required for entity_list in lists)
 
 
 _PENDING_STATES = ("received", "edited", "hasIssues")

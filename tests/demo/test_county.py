@@ -95,7 +95,7 @@ def test_each_abuse_and_fault_can_be_planted(check: str) -> None:
 def made(house: House, county: County) -> int:
     for form_id in FORMS:
         publish_shipped(house, form_id)
-    done = make_county(house.engine, house.storage, house.secrets, house.admin, 1, county, settings=house.settings)
+    done = make_county(house.engine, house.secrets, house.admin, 1, county, settings=house.settings)
     central = open_engine(house.settings.central_database)
     while replicate_changes(house.engine, central, batch=500):
         pass

@@ -247,9 +247,11 @@ def _walk(nodes: list[Node], steps: list[_Step], context: Context) -> list[Node]
             nodes = list(dict.fromkeys(node.parent for node in nodes if node.parent is not None))
             continue
         found: list[Node] = []
+        name, predicates = step.name, step.predicates
         for node in nodes:
             context.budget.spend(len(node.children))
-            found += _keep([child for child in node.children if step.name in (child.name, "*")], step.predicates, context)
+            named = node.children if name == "*" else [child for child in node.children if child.name == name]
+            found += _keep(named, predicates, context) if predicates else named
         nodes = found
     return nodes
 

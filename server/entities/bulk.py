@@ -1,8 +1,10 @@
-"""Many entities at once: by COPY on PostgreSQL, by the driver's own loop on SQLite; SQLAlchemy's part of a row would cost more than the row."""
+"""Many entities at once, without SQLAlchemy's part of a row, which would cost more than the row: by COPY on PostgreSQL, from JSON on SQLite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,53 +14,67 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from server.entities.records import Origin, new_stamps
-from server.entities.sent import SentEntity
+from server.entities.sent_many import ManySent
 from server.model import EntityList
 from server.transactions import new_ids, stored_time
 
-_ENTITY = ("project_id", "id", "list_id", "uuid", "label", "data", "version", "division", "creator_id", "created_at", "stamp")
-_VERSION = (
-    "project_id", "entity_id", "version", "label", "data", "division", "received", "source_id", "user_agent", "actor_id", "created_at", "forced", "is_late_create",
-)  # fmt: skip
+_ENTITY = "project_id, id, list_id, uuid, label, data, version, division, creator_id, created_at, stamp"
+_VERSION = "project_id, entity_id, version, label, data, division, received, source_id, user_agent, actor_id, created_at, forced, is_late_create"
 _CHUNK = 2000
-# An entity's id, uuid, label, division, and its values and what was received as JSON; on PostgreSQL the texts are as COPY reads them.
-_Row = tuple[int, str, str, str, str, str]
-_CONTROLS = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+# One statement a chunk: it runs without the interpreter, which a row at a time would be handed to and fro with whatever else the process does.
+_INSERT_ENTITIES = (
+    f"INSERT INTO entities ({_ENTITY})"
+    " SELECT :project_id, json_extract(value, '$[0]'), :list_id, json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'), 1,"
+    " json_extract(value, '$[4]'), :actor_id, :now, json_extract(value, '$[5]') FROM json_each(:rows)"
+)
+# `received` as SentEntity has it. Nobody else's entity can be in the range: it would have its first version already.
+_INSERT_VERSIONS = (
+    f"INSERT INTO entity_versions ({_VERSION})"
+    " SELECT project_id, id, 1, label, data, division,"
+    " CASE data WHEN '{}' THEN '{' ELSE substr(data, 1, length(data) - 1) || ',' END || '\"label\":' || json_quote(label) || '}',"
+    " :source_id, :user_agent, :actor_id, created_at, 0, 0 FROM entities"
+    " WHERE project_id = :project_id AND id BETWEEN :first AND :last AND list_id = :list_id AND created_at = :now"
+)
+_SUMS = "INSERT INTO entity_sums (list_id, division, slot, entities, total)"
+_ADD_SUMS = (
+    f"{_SUMS} VALUES (:list_id, :division, 0, :entities, :total) ON CONFLICT (list_id, division, slot)"
+    " DO UPDATE SET entities = entity_sums.entities + excluded.entities, total = entity_sums.total + excluded.total"
+)
 
 
-def insert_many(session: Session, entity_list: EntityList, sent: Sequence[SentEntity], divisions: Sequence[str], origin: Origin) -> bool:
+@dataclass(frozen=True, slots=True)
+class _New:
+    """The entities by columns, and what they have in common."""
+
+    project_id: int
+    list_id: int
+    origin: Origin
+    now: Any
+    keys: list[int]
+    stamps: list[int]
+    sent: ManySent
+    divisions: Sequence[str]
+
+    def chunks(self) -> Iterator[slice]:
+        return (slice(start, start + _CHUNK) for start in range(0, len(self.keys), _CHUNK))
+
+
+def insert_many(session: Session, entity_list: EntityList, sent: ManySent, divisions: Sequence[str], origin: Origin) -> bool:
     """All of them with their first versions, or none: whether it was all (an id may be in the list already)."""
-    now, is_postgresql = stored_time(session, datetime.now(UTC)), session.get_bind().dialect.name == "postgresql"
-    written: Callable[[str], str] = _escaped if is_postgresql else str
-    rows = [_row(key, one, division, written) for key, one, division in zip(new_ids(len(sent)), sent, divisions, strict=True)]
-    entities = (entity_list.project_id, entity_list.id, origin.actor_id, now)
-    versions = (entity_list.project_id, origin.source_id, origin.user_agent, origin.actor_id, now)
+    count, now = len(sent.uuids), stored_time(session, datetime.now(UTC))
+    new = _New(entity_list.project_id, entity_list.id, origin, now, new_ids(count), new_stamps(count), sent, divisions)
     try:
         with session.begin_nested():
             # Asked for here, it is in the savepoint.
             connection = session.connection()
-            if is_postgresql:
-                _copy(connection, "entities", _ENTITY, (_entity_lines(*entities, some) for some in _chunks(rows)))
-                _copy(connection, "entity_versions", _VERSION, (_version_lines(*versions, some) for some in _chunks(rows)))
+            if connection.dialect.name == "postgresql":
+                _copy_all(connection, new)
             else:
-                _loop(connection, "entities", _ENTITY, (_entities(*entities, some) for some in _chunks(rows)))
-                _loop(connection, "entity_versions", _VERSION, (_versions(*versions, some) for some in _chunks(rows)))
+                _insert_all(connection, new)
     except IntegrityError:
         return False
     return True
-
-
-def _row(key: int, one: SentEntity, division: str, written: Callable[[str], str]) -> _Row:
-    data, label = written(orjson.dumps(one.data).decode()), one.label or ""
-    received = data
-    if one.label is not None:
-        # As SentEntity.received; the values are not gone through again.
-        received = f'{data[:-1]}{"," if one.data else ""}"label":{written(orjson.dumps(label).decode())}}}'
-    return key, one.uuid, written(label), division, data, received
-
-
-def _chunks(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
-    return (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
 
 
 def tell_planner(session: Session) -> None:
@@ -70,58 +86,88 @@ def tell_planner(session: Session) -> None:
         session.execute(text("ANALYZE entities, entity_versions"))
 
 
-def _entities(project_id: int, list_id: int, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> list[tuple[Any, ...]]:
-    stamps = new_stamps(len(rows))
-    return [
-        (project_id, key, list_id, uuid, label, data, 1, division, actor_id, now, stamp)
-        for (key, uuid, label, division, data, _received), stamp in zip(rows, stamps, strict=True)
-    ]
+def _insert_all(connection: Connection, new: _New) -> None:
+    common = {
+        "project_id": new.project_id, "list_id": new.list_id, "now": new.now, "actor_id": new.origin.actor_id, "source_id": new.origin.source_id,
+        "user_agent": new.origin.user_agent,
+    }  # fmt: skip
+    # While list 0 has sums, no trigger adds to any (migration 0010).
+    connection.exec_driver_sql(f"{_SUMS} VALUES (0, '', 0, 0, 0)")
+    for chunk in new.chunks():
+        keys = new.keys[chunk]
+        columns = (new.sent.uuids[chunk], new.sent.labels[chunk], new.sent.data[chunk], new.divisions[chunk], new.stamps[chunk])
+        rows = orjson.dumps(list(zip(keys, *columns, strict=True))).decode()
+        connection.exec_driver_sql(_INSERT_ENTITIES, {**common, "rows": rows})
+        connection.exec_driver_sql(_INSERT_VERSIONS, {**common, "first": keys[0], "last": keys[-1]})
+    entities, totals = Counter(new.divisions), Counter[str]()
+    for division, stamp in zip(new.divisions, new.stamps, strict=True):
+        totals[division] += stamp
+    connection.exec_driver_sql(
+        _ADD_SUMS, [{"list_id": new.list_id, "division": one, "entities": entities[one], "total": totals[one]} for one in entities]
+    )  # fmt: skip
+    connection.exec_driver_sql("DELETE FROM entity_sums WHERE list_id = 0")
 
 
-def _versions(project_id: int, source_id: int | None, agent: str | None, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> list[tuple[Any, ...]]:
-    return [
-        (project_id, key, 1, label, data, division, received, source_id, agent, actor_id, now, False, False)
-        for key, _uuid, label, division, data, received in rows
-    ]
+def _copy_all(connection: Connection, new: _New) -> None:
+    written: list[_Written] = []
+
+    def entities() -> Iterator[str]:
+        for chunk in new.chunks():
+            one = _Written(chunk, _escaped(new.sent.labels[chunk]), _escaped([orjson.dumps(one).decode() for one in new.sent.data[chunk]]))
+            written.append(one)
+            yield _entity_lines(new, one)
+
+    _copy(connection, f"entities ({_ENTITY})", entities())
+    _copy(connection, f"entity_versions ({_VERSION})", (_version_lines(new, one) for one in written))
 
 
-def _loop(connection: Connection, table: str, columns: Sequence[str], chunks: Iterable[list[tuple[Any, ...]]]) -> None:
-    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    for chunk in chunks:
-        connection.exec_driver_sql(statement, chunk)
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A chunk's labels, and its values as JSON, as COPY reads them."""
+
+    chunk: slice
+    labels: Sequence[str]
+    data: Sequence[str]
 
 
-def _entity_lines(project_id: int, list_id: int, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> str:
-    stamps, actor = new_stamps(len(rows)), _known(actor_id)
+def _entity_lines(new: _New, written: _Written) -> str:
+    chunk, actor = written.chunk, _known(new.origin.actor_id)
+    start, of_list, end = f"{new.project_id}\t", f"\t{new.list_id}\t", f"\t{actor}\t{new.now}\t"
+    columns = (new.keys[chunk], new.sent.uuids[chunk], written.labels, written.data, new.divisions[chunk], new.stamps[chunk])
     return "".join([
-        f"{project_id}\t{key}\t{list_id}\t{uuid}\t{label}\t{data}\t1\t{division}\t{actor}\t{now}\t{stamp}\n"
-        for (key, uuid, label, division, data, _received), stamp in zip(rows, stamps, strict=True)
+        f"{start}{key}{of_list}{uuid}\t{label}\t{values}\t1\t{division}{end}{stamp}\n" for key, uuid, label, values, division, stamp in zip(*columns, strict=True)
     ])  # fmt: skip
 
 
-def _version_lines(project_id: int, source_id: int | None, agent: str | None, actor_id: int | None, now: Any, rows: Sequence[_Row]) -> str:
-    known_agent = "\\N" if agent is None else _escaped(agent)
-    end = f"{_known(source_id)}\t{known_agent}\t{_known(actor_id)}\t{now}\tf\tf\n"
-    return "".join([f"{project_id}\t{key}\t1\t{label}\t{data}\t{division}\t{received}\t{end}" for key, _uuid, label, division, data, received in rows])
+def _version_lines(new: _New, written: _Written) -> str:
+    chunk, origin = written.chunk, new.origin
+    start, end = f"{new.project_id}\t", f"\t{_known(origin.source_id)}\t{_known(origin.user_agent)}\t{_known(origin.actor_id)}\t{new.now}\tf\tf\n"
+    quoted = _escaped([orjson.dumps(label).decode() for label in new.sent.labels[chunk]])
+    columns = (new.keys[chunk], written.labels, written.data, new.divisions[chunk], quoted)
+    # What was received, as SentEntity has it: the values are not gone through again.
+    return "".join([
+        f'{start}{key}\t1\t{label}\t{values}\t{division}\t{values[:-1]}{"," if len(values) > 2 else ""}"label":{quote}}}{end}'
+        for key, label, values, division, quote in zip(*columns, strict=True)
+    ])  # fmt: skip
 
 
-def _copy(connection: Connection, table: str, columns: Sequence[str], chunks: Iterable[str]) -> None:
+def _copy(connection: Connection, target: str, chunks: Iterable[str]) -> None:
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
             # The database stores one chunk while the next is made.
             for chunk in chunks:
                 copy.write(chunk.encode())
     except connection.dialect.loaded_dbapi.IntegrityError as error:
         # As SQLAlchemy would have told it.
-        raise IntegrityError(table, None, error) from error
+        raise IntegrityError(target, None, error) from error
 
 
-def _known(number: int | None) -> str:
-    return "\\N" if number is None else str(number)
+def _known(value: int | str | None) -> str:
+    return "\\N" if value is None else _escaped([str(value)])[0]
 
 
-def _escaped(value: str) -> str:
-    if "\\" in value:
-        value = value.replace("\\", "\\\\")
-    return value if value.isprintable() else value.translate(_CONTROLS)
+def _escaped(texts: list[str]) -> list[str]:
+    """As COPY reads them: mostly there is nothing to be escaped in any."""
+    joined = "".join(texts)
+    return [one.translate(_ESCAPES) for one in texts] if any(chr(code) in joined for code in _ESCAPES) else texts

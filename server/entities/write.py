@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from server.entities.records import (
 )
 from server.entities.scope import bound_actor, division_of, is_scoped
 from server.entities.sent import SentEntity, normal_uuid, read_sent, read_source, seal_sent
+from server.entities.sent_many import read_many_sent
 from server.model import Entity, EntityList, EntitySource, PurgedEntity
 from server.transactions import new_id
 
@@ -54,7 +55,7 @@ def create_entity(session: Session, actor: Actor, entity_list: EntityList, body:
     sent = _sealed(session, read_sent(body, set(list_properties(session, entity_list))))
     lock_entities(session, [(entity_list.id, sent.uuid)])
     _require_free(session, entity_list, [sent.uuid])
-    [division] = _divisions(session, actor, entity_list, [sent])
+    [division] = _divisions(session, actor, entity_list, [sent.data])
     content = Content(label=sent.label or "", data=sent.data, received=sent.received)
     entity = insert_entity(session, entity_list, sent.uuid, content, _by_program(actor, user_agent), division=division)
     record_entity_audit(session, actor, "entity.create", entity_list, entity, **version_details(entity_list, entity))
@@ -75,14 +76,23 @@ def _by_program(actor: Actor, user_agent: str | None) -> Origin:
     return Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None)
 
 
-def _divisions(session: Session, actor: Actor, entity_list: EntityList, sent: Iterable[SentEntity]) -> list[str]:
-    """Each entity's division; who is bound to one creates within it. Raises: insufficient_rights."""
+def _divisions(session: Session, actor: Actor, entity_list: EntityList, data: Sequence[dict[str, str]]) -> list[str]:
+    """The division of each entity with these values; who is bound to one creates within it. Raises: insufficient_rights."""
     if not is_scoped(session, entity_list):
-        return ["" for _one in sent]
-    found = [division_of(one.data) or actor.division or "" for one in sent]
-    for division in set(found):
+        return [""] * len(data)
+    named = [one.get("division") for one in data]
+    found = {name: division_of({"division": name}) or actor.division or "" for name in set(named)}
+    for division in set(found.values()):
         actor.require("entity.create", Place(entity_list.project_id, None, division))
-    return found
+    return [found[name] for name in named]
+
+
+def _require_different(uuids: Sequence[str]) -> None:
+    if len(set(uuids)) == len(uuids):
+        return
+    seen: set[str] = set()
+    twice = next(uuid for uuid in uuids if uuid in seen or seen.add(uuid))  # type: ignore[func-returns-value]
+    raise problems.uniqueness_violation(["uuid"], [twice])
 
 
 def _require_free(session: Session, entity_list: EntityList, uuids: Sequence[str]) -> None:
@@ -114,19 +124,14 @@ def create_many(session: Session, actor: Actor, entity_list: EntityList, entitie
         raise problems.unexpected_attributes(["entities: [...]"], ["empty array"])
     if len(entities) > MOST_AT_ONCE:
         raise problems.request_too_large()
-    properties = set(list_properties(session, entity_list))
-    sent = [read_sent(one, properties) for one in entities]
-    numbers = [name for name in properties if is_sealed_name(name)]
+    properties = list_properties(session, entity_list)
+    sent = read_many_sent(entities, properties)
+    numbers = {name for name in properties if is_sealed_name(name)}
     if numbers:
-        seal = sealer_of(session.get_bind().dialect).seal
-        sent = [seal_sent(one, numbers, seal) for one in sent]
-    details = read_source(source, len(sent), user_agent)
-    uuids = [one.uuid for one in sent]
-    if len(set(uuids)) < len(uuids):
-        seen: set[str] = set()
-        twice = next(uuid for uuid in uuids if uuid in seen or seen.add(uuid))  # type: ignore[func-returns-value]
-        raise problems.uniqueness_violation(["uuid"], [twice])
-    divisions = _divisions(session, actor, entity_list, sent)
+        sent = sent.sealed(numbers, sealer_of(session.get_bind().dialect).seal)
+    details = read_source(source, len(entities), user_agent)
+    _require_different(sent.uuids)
+    divisions = _divisions(session, actor, entity_list, sent.data)
     kept = EntitySource(
         project_id=entity_list.project_id, id=new_id(), list_id=entity_list.id, details=details, actor_id=actor.id or None, created_at=datetime.now(UTC)
     )
@@ -134,14 +139,14 @@ def create_many(session: Session, actor: Actor, entity_list: EntityList, entitie
     kept.audit_id = record_list_audit(session, actor, "entity.bulk.create", entity_list, sourceId=kept.id)
     session.flush()
     origin = Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None, source_id=kept.id)
-    _require_not_erased(session, entity_list, uuids)
+    _require_not_erased(session, entity_list, sent.uuids)
     if not insert_many(session, entity_list, sent, divisions, origin):
-        _require_free(session, entity_list, uuids)
+        _require_free(session, entity_list, sent.uuids)
         # Whoever was quicker has taken it back since.
         raise problems.busy()
-    change = {"list": entity_list.name, "source": kept.id, "count": len(sent)}
+    change = {"list": entity_list.name, "source": kept.id, "count": len(entities)}
     record_change(session, "entity.many_created", project_id=entity_list.project_id, details=change)
-    return len(sent)
+    return len(entities)
 
 
 def update_entity(

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from server import problems
 
-HEAD = "0009"
+HEAD = "0010"
 
 
 def read_revision(connection: Connection) -> str | None:

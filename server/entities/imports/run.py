@@ -18,7 +18,7 @@ from server.entities.imports.check import MOST_ERRORS, PlanLine, key_text
 from server.entities.imports.mapping import ImportSettings
 from server.entities.records import Origin, lock_entities, new_stamp
 from server.entities.scope import is_scoped
-from server.entities.sent import SentEntity
+from server.entities.sent_many import ManySent
 from server.model import Entity, EntityImport, EntityList, EntityVersion
 from server.transactions import SECOND_OF_IDS
 
@@ -85,7 +85,7 @@ def _create(session: Session, entity_list: EntityList, found: EntityImport, line
     if not lines:
         return
     own = found.division if is_scoped(session, entity_list) else ""
-    sent = [SentEntity(str(uuid4()), line[2], line[3]) for line in lines]
+    sent = ManySent([str(uuid4()) for _line in lines], [line[2] for line in lines], [line[3] for line in lines])
     if not insert_many(session, entity_list, sent, [line[4] or own for line in lines], origin):
         raise problems.busy()
     found.created_count += len(lines)

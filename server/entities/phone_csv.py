@@ -24,7 +24,8 @@ _MOST_JOINED = 100
 _E: Any = Entity.__table__.c
 # Between a line's fields and after each line: what no form's answer can hold (XML 1.0), so that the database may write whole lines.
 _FIELD, _LINE = "\x1f", "\x1e"
-_TO_BE_QUOTED = re.compile('[,"\n\r]')
+_QUOTED = ',"\n\r'
+_TO_BE_QUOTED = re.compile(f"[{_QUOTED}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,25 @@ def _blocks(session: Session, actor: Actor, entity_list: EntityList, line: Any) 
         blocks = select(func.count(), text).group_by(lines.c.block).order_by(lines.c.block)
         yield from connection.execute(blocks, execution_options={"yield_per": 5})
         return
-    rows = connection.execute(_here(session, actor, entity_list, line).order_by(_E.id.desc()), execution_options={"yield_per": _ROWS_PER_CHUNK})
-    for some in rows.scalars().partitions():
-        yield len(some), "".join(some)
+    # Rows as the driver has them: SQLAlchemy's part of each cost a third of a download.
+    rows = connection.execute(_in_order_of_storage(session, actor, entity_list, line).order_by(_E.id.desc())).cursor
+    while some := rows.fetchmany(_ROWS_PER_CHUNK):
+        yield len(some), "".join([row[0] for row in some])
+
+
+def _in_order_of_storage(session: Session, actor: Actor, entity_list: EntityList, line: Any) -> Select[Any]:
+    """`_here` on SQLite: a township's rows are found in the index alone and then read as they lie, not each village's through the whole table."""
+    if bound_actor(session, actor, entity_list).division is None:
+        return _here(session, actor, entity_list, line)
+    own = within_division(session, select(literal_column("rowid")).select_from(Entity.__table__).where(_E.list_id == entity_list.id), actor, entity_list)
+    statement = select(line).where(_E.deleted_at.is_(None), literal_column("entities.rowid").in_(own.correlate(None)))
+    condition = access_condition(session, actor, entity_list)
+    return statement if condition is None else statement.where(condition)
 
 
 def _as_csv(text: str) -> str:
-    if _TO_BE_QUOTED.search(text) is None:
+    # One by one: a search for any of them would take ten times as long.
+    if not any(one in text for one in _QUOTED):
         return text.replace(_FIELD, ",").replace(_LINE, "\n")
     return "".join([_line(line.split(_FIELD)) for line in text[:-1].split(_LINE)])
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from server.entities.records import Origin, new_stamps
 from server.entities.sent_many import ManySent
 from server.model import EntityList
-from server.transactions import new_ids, stored_time
+from server.transactions import stored_time
 
 _ENTITY = "project_id, id, list_id, uuid, label, data, version, division, creator_id, created_at, stamp"
 _VERSION = "project_id, entity_id, version, label, data, division, received, source_id, user_agent, actor_id, created_at, forced, is_late_create"
@@ -60,10 +60,10 @@ class _New:
         return (slice(start, start + _CHUNK) for start in range(0, len(self.keys), _CHUNK))
 
 
-def insert_many(session: Session, entity_list: EntityList, sent: ManySent, divisions: Sequence[str], origin: Origin) -> bool:
-    """All of them with their first versions, or none: whether it was all (an id may be in the list already)."""
-    count, now = len(sent.uuids), stored_time(session, datetime.now(UTC))
-    new = _New(entity_list.project_id, entity_list.id, origin, now, new_ids(count), new_stamps(count), sent, divisions)
+def insert_many(session: Session, entity_list: EntityList, keys: list[int], sent: ManySent, divisions: Sequence[str], origin: Origin) -> bool:
+    """All of them with their first versions, or none: whether it was all (an id may be in the list already). `keys`: those of transactions.new_ids."""
+    now = stored_time(session, datetime.now(UTC))
+    new = _New(entity_list.project_id, entity_list.id, origin, now, keys, new_stamps(len(keys)), sent, divisions)
     try:
         with session.begin_nested():
             # Asked for here, it is in the savepoint.

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from server.entities.among import among
 from server.entities.records import new_stamp
 from server.model import Change, Entity, EntityList, EntityVersion
 from server.transactions import new_id
@@ -64,7 +65,7 @@ def count_maintained(session: Session, project_id: int, since: Mapping[int, int]
     """By entity, how many of its versions after the one given are the server's own."""
     if not since:
         return {}
-    statement = select(_V.entity_id, _V.version).where(_V.project_id == project_id, _V.entity_id.in_(list(since)), _V.event == MAINTAINED)
+    statement = select(_V.entity_id, _V.version).where(_V.project_id == project_id, among(session, _V.entity_id, list(since)), _V.event == MAINTAINED)
     found = dict.fromkeys(since, 0)
     for entity_id, version in session.connection().execute(statement):
         found[entity_id] += version > since[entity_id]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import BigInteger, literal, select, text
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from server import problems
 from server.access.actor import Actor
 from server.access.audit import record_audit
 from server.changes import record_change
+from server.entities.among import among
 from server.entities.scope import division_of
 from server.model import Entity, EntityAudit, EntityList, EntityVersion
 from server.plain_rows import insert_row
@@ -152,10 +153,11 @@ def version_details(entity_list: EntityList, entity: Entity) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def link_audits(session: Session, project_id: int, entity_ids: Iterable[int], audit_id: int) -> None:
+def link_audits(session: Session, project_id: int, entity_ids: Sequence[int], audit_id: int) -> None:
     """The entry is about these entities."""
-    rows = [{"project_id": project_id, "entity_id": entity_id, "audit_id": audit_id} for entity_id in entity_ids]
-    if len(rows) == 1:
-        insert_row(session, EntityAudit, rows[0])
-    elif rows:
-        session.connection().execute(EntityAudit.__table__.insert(), rows)
+    if len(entity_ids) == 1:
+        insert_row(session, EntityAudit, {"project_id": project_id, "entity_id": entity_ids[0], "audit_id": audit_id})
+        return
+    known: Any = Entity.__table__.c
+    links = select(known.project_id, known.id, literal(audit_id, BigInteger)).where(known.project_id == project_id, among(session, known.id, entity_ids))
+    session.connection().execute(EntityAudit.__table__.insert().from_select(["project_id", "entity_id", "audit_id"], links))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from server import problems
@@ -14,6 +14,7 @@ from server.access.actor import Actor, Place
 from server.access.sealed import is_sealed, is_sealed_name, masked, sealer_of
 from server.changes import record_change
 from server.entities.absences import begin_absence, end_absence
+from server.entities.among import among
 from server.entities.bulk import insert_many
 from server.entities.held import release_held
 from server.entities.lists import list_properties, record_list_audit
@@ -27,6 +28,7 @@ from server.entities.records import (
     link_audits,
     lock_entities,
     new_stamp,
+    new_stamps,
     record_entity_audit,
     version_details,
 )
@@ -34,7 +36,7 @@ from server.entities.scope import bound_actor, division_of, is_scoped
 from server.entities.sent import SentEntity, normal_uuid, read_sent, read_source, seal_sent
 from server.entities.sent_many import read_many_sent
 from server.model import Entity, EntityList, EntitySource, PurgedEntity
-from server.transactions import new_id
+from server.transactions import new_id, new_ids
 
 _CHUNK = 400
 MOST_AT_ONCE = 200_000
@@ -140,7 +142,7 @@ def create_many(session: Session, actor: Actor, entity_list: EntityList, entitie
     session.flush()
     origin = Origin(actor_id=actor.id or None, user_agent=(user_agent or "")[:255] or None, source_id=kept.id)
     _require_not_erased(session, entity_list, sent.uuids)
-    if not insert_many(session, entity_list, sent, divisions, origin):
+    if not insert_many(session, entity_list, new_ids(len(entities)), sent, divisions, origin):
         _require_free(session, entity_list, sent.uuids)
         # Whoever was quicker has taken it back since.
         raise problems.busy()
@@ -228,18 +230,28 @@ def _set_many(session: Session, actor: Actor, entity_list: EntityList, ids: Any,
         done += [row for row in session.execute(statement.with_for_update()).all() if bound.can(verb, Place(row.project_id, None, row.division))]
     if not done:
         return 0
-    table: Any = Entity.__table__
-    for row in done:
-        values = {"deleted_at": now} if deletes else {"deleted_at": None, "updated_at": now, "stamp": new_stamp()}
-        session.connection().execute(update(table).where(table.c.project_id == row.project_id, table.c.id == row.id).values(values))
-    (begin_absence if deletes else end_absence)(session, entity_list.project_id, [row.id for row in done], now)
+    ids = [row.id for row in done]
+    _mark(session, entity_list.project_id, ids, now, deletes=deletes)
+    (begin_absence if deletes else end_absence)(session, entity_list.project_id, ids, now)
     action = f"entity{'.bulk' if len(done) > 1 else ''}.{'delete' if deletes else 'restore'}"
     details: dict[str, Any] = {"entityUuids": [row.uuid for row in done]} if len(done) > 1 else {"entity": {"uuid": done[0].uuid}}
     audit_id = record_list_audit(session, actor, action, entity_list, **details)
-    link_audits(session, entity_list.project_id, (row.id for row in done), audit_id)
+    link_audits(session, entity_list.project_id, ids, audit_id)
     change = {"list": entity_list.name, "count": len(done)}
     record_change(session, "entity.many_deleted" if deletes else "entity.many_restored", project_id=entity_list.project_id, details=change)
     return len(done)
+
+
+def _mark(session: Session, project_id: int, ids: Sequence[int], at: datetime, *, deletes: bool) -> None:
+    """The entities are in the trash; or they are back, each with a new stamp (see restore_entity)."""
+    table, connection = Entity.__table__, session.connection()
+    columns: Any = table.c
+    of_project = update(table).where(columns.project_id == project_id)  # type: ignore[arg-type]
+    if deletes:
+        connection.execute(of_project.where(among(session, columns.id, ids)).values(deleted_at=at))
+        return
+    restored = of_project.where(columns.id == bindparam("key")).values(deleted_at=None, updated_at=at, stamp=bindparam("new_stamp"))
+    connection.execute(restored, [{"key": key, "new_stamp": stamp} for key, stamp in zip(ids, new_stamps(len(ids)), strict=True)])
 
 
 def _read_ids(ids: Any) -> list[str]:

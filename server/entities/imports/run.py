@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 from server import problems
 from server.changes import record_change
+from server.entities.among import among
 from server.entities.bulk import insert_many
 from server.entities.imports.check import MOST_ERRORS, PlanLine, key_text
 from server.entities.imports.mapping import ImportSettings
@@ -20,30 +22,44 @@ from server.entities.records import Origin, lock_entities, new_stamp
 from server.entities.scope import is_scoped
 from server.entities.sent_many import ManySent
 from server.model import Entity, EntityImport, EntityList, EntityVersion
-from server.transactions import SECOND_OF_IDS
+from server.transactions import SECOND_OF_IDS, new_ids
 
 CHUNK = 500
+_E: Any = Entity.__table__.c
+CONTENT = (_E.label, _E.data, _E.version, _E.division)
 _TAKEN = ("其后有了同一个值的条目，未导入。", "Since the check an entity with this value has come; the row was left out.")
 _CHANGED = ("其后该条目被删除、移出或改了匹配的值，未导入。", "Since the check the entity was deleted, moved away, or lost this value; the row was left out.")
 
 
 @dataclass(slots=True)
 class Newcomers:
-    """Keys of entities that came into the list after the check, kept up to date from chunk to chunk."""
+    """Keys of entities that came into the list after the check, kept up to date from chunk to chunk. `since`: the highest id looked at."""
 
     since: int
     keys: set[str] = field(default_factory=set)
+    _known: list[int] = field(default_factory=list)
+
+    def know(self, ids: Sequence[int]) -> None:
+        """The import's own, whose keys are in no other row of its file."""
+        self._known = sorted([*self._known, *ids])
+        self.since = max([self.since, *self._known[-1:]])
 
     def look(self, session: Session, found: EntityImport, key: str) -> None:
         """What came since the last look."""
-        table: Any = Entity.__table__.c
-        text = key_text(session.get_bind().dialect.name, key)
         # What was committed late may have an id of up to a second ago.
-        statement = select(table.id, text).where(table.list_id == found.list_id, table.id > self.since - SECOND_OF_IDS, table.deleted_at.is_(None))
-        # In the order of the index that holds both columns: it is then the cheapest, whatever the database thinks of the list's size.
-        for entity_id, value in session.connection().execute(statement.order_by(table.list_id, table.id)):
-            self.keys.add(value)
-            self.since = max(self.since, entity_id)
+        past = self.since - SECOND_OF_IDS
+        self._known = self._known[bisect_right(self._known, past) :]
+        here, connection = (_E.list_id == found.list_id, _E.id > past), session.connection()
+        # Nearly always they are the import's own alone: counted in the index, not read.
+        if connection.execute(select(func.count()).select_from(Entity.__table__).where(*here)).scalar() == len(self._known):
+            return
+        known = set(self._known)
+        new = [one for one in connection.execute(select(_E.id).where(*here).order_by(_E.list_id, _E.id)).scalars() if one not in known]
+        text = key_text(session.get_bind().dialect.name, key)
+        for start in range(0, len(new), CHUNK):
+            living = (_E.project_id == found.project_id, among(session, _E.id, new[start : start + CHUNK]), _E.deleted_at.is_(None))
+            self.keys.update(connection.execute(select(text).where(*living)).scalars())
+        self.know(new)
 
 
 def lock_import(session: Session, project_id: int, import_id: int) -> EntityImport:
@@ -66,7 +82,7 @@ def run_chunk(session: Session, found: EntityImport, lines: Sequence[PlanLine], 
         taken = [line for line in created if line[5] in newcomers.keys]
         _leave_out(found, taken, settings, _TAKEN)
         created = [line for line in created if line[5] not in newcomers.keys]
-    _create(session, entity_list, found, created, origin)
+    newcomers.know(_create(session, entity_list, found, created, origin))
     _update(session, entity_list, found, settings, [line for line in lines if line[1]], origin)
     found.position += len(lines)
 
@@ -81,16 +97,19 @@ def _leave_out(found: EntityImport, lines: Sequence[PlanLine], settings: ImportS
     found.skipped_count += len(lines)
 
 
-def _create(session: Session, entity_list: EntityList, found: EntityImport, lines: Sequence[PlanLine], origin: Origin) -> None:
+def _create(session: Session, entity_list: EntityList, found: EntityImport, lines: Sequence[PlanLine], origin: Origin) -> list[int]:
+    """The new entities' ids."""
     if not lines:
-        return
+        return []
     own = found.division if is_scoped(session, entity_list) else ""
     sent = ManySent([str(uuid4()) for _line in lines], [line[2] for line in lines], [line[3] for line in lines])
-    if not insert_many(session, entity_list, sent, [line[4] or own for line in lines], origin):
+    keys = new_ids(len(lines))
+    if not insert_many(session, entity_list, keys, sent, [line[4] or own for line in lines], origin):
         raise problems.busy()
     found.created_count += len(lines)
     change = {"list": entity_list.name, "source": found.source_id, "count": len(lines)}
     record_change(session, "entity.many_created", project_id=found.project_id, details=change)
+    return keys
 
 
 def _update(
@@ -98,7 +117,8 @@ def _update(
 ) -> None:
     if not lines or settings.key is None:
         return
-    entities = lock_rows(session, entity_list, [line[1] for line in lines], settings.key)
+    key = key_text(session.get_bind().dialect.name, settings.key).label("key")
+    entities = lock_rows(session, entity_list, [line[1] for line in lines], *CONTENT, key)
     gone, rows, now = [], [], datetime.now(UTC)
     for line in lines:
         entity = entities.get(line[1])
@@ -119,7 +139,7 @@ def _update(
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """What an entity (a row of lock_rows) becomes."""
+    """What an entity (a row of lock_rows with its CONTENT) becomes."""
 
     entity: Any
     label: str
@@ -128,15 +148,13 @@ class NewVersion:
     division: str
 
 
-def lock_rows(session: Session, entity_list: EntityList, ids: Sequence[int], key: str | None = None) -> dict[int, Any]:
-    """By id: id, uuid, label, data, version, division and key of the entities that are not in the trash; nobody else changes them before the commit."""
-    table: Any = Entity.__table__.c
-    here = (table.project_id == entity_list.project_id, table.id.in_(ids), table.list_id == entity_list.id)
-    # As whoever changes one entity locks it (records.py), before it is read.
-    lock_entities(session, [(entity_list.id, uuid) for uuid in session.connection().execute(select(table.uuid).where(*here)).scalars()])
-    columns = (table.id, table.uuid, table.label, table.data, table.version, table.division, table.created_at)
-    text = key_text(session.get_bind().dialect.name, key).label("key") if key else table.uuid.label("key")
-    statement = select(*columns, text).where(*here, table.deleted_at.is_(None)).order_by(table.id).with_for_update()
+def lock_rows(session: Session, entity_list: EntityList, ids: Sequence[int], *columns: Any) -> dict[int, Any]:
+    """By id: rows of id and these columns of the entities that are not in the trash; nobody else changes them before the commit."""
+    here = (_E.project_id == entity_list.project_id, among(session, _E.id, ids), _E.list_id == entity_list.id)
+    if session.get_bind().dialect.name == "postgresql":
+        # As whoever changes one entity locks it (records.py), before it is read.
+        lock_entities(session, [(entity_list.id, uuid) for uuid in session.connection().execute(select(_E.uuid).where(*here)).scalars()])
+    statement = select(_E.id, *columns).where(*here, _E.deleted_at.is_(None)).order_by(_E.id).with_for_update()
     return {row.id: row for row in session.connection().execute(statement)}
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.changes import record_change
 from server.entities.absences import begin_absence
-from server.entities.imports.run import NewVersion, lock_rows, write_versions
+from server.entities.among import among
+from server.entities.imports.run import CONTENT, NewVersion, lock_rows, write_versions
 from server.entities.maintained import count_maintained
 from server.entities.records import Origin, link_audits
 from server.model import Entity, EntityImport, EntityList, EntitySource, EntityVersion
@@ -31,13 +32,13 @@ def undo_chunk(session: Session, found: EntityImport, *, limit: int) -> bool:
     if not rows:
         return False
     entity_list = session.get_one(EntityList, found.list_id)
-    entities = lock_rows(session, entity_list, [row.entity_id for row in rows])
+    entities = lock_rows(session, entity_list, [row.entity_id for row in rows], Entity.version)
     own = count_maintained(session, found.project_id, {row.entity_id: row.version for row in rows})
     untouched = [row for row in rows if row.entity_id in entities and entities[row.entity_id].version == row.version + own[row.entity_id]]
     kept = {row.entity_id for row in rows} - {row.entity_id for row in untouched}
     _leave_alone(session, found, sorted(kept), entities)
     _delete(session, entity_list, found, [row.entity_id for row in untouched if row.version == 1])
-    _put_back(session, entity_list, found, [(entities[row.entity_id], row.version - 1) for row in untouched if row.version > 1])
+    _put_back(session, entity_list, found, [row.entity_id for row in untouched if row.version > 1])
     found.undo_position = rows[-1].entity_id
     return len(rows) == limit
 
@@ -47,7 +48,7 @@ def _leave_alone(session: Session, found: EntityImport, ids: Sequence[int], livi
     if not ids:
         return
     table: Any = Entity.__table__.c
-    labels = select(table.id, table.uuid, table.label, table.division).where(table.project_id == found.project_id, table.id.in_(ids))
+    labels = select(table.id, table.uuid, table.label, table.division).where(table.project_id == found.project_id, among(session, table.id, ids))
     told = [
         {"uuid": row.uuid, "label": row.label, "division": row.division, "deleted": row.id not in living}
         for row in session.connection().execute(labels.order_by(table.id))
@@ -61,7 +62,7 @@ def _delete(session: Session, entity_list: EntityList, found: EntityImport, ids:
         return
     now, table = datetime.now(UTC), Entity.__table__
     columns: Any = table.c
-    session.connection().execute(update(table).where(columns.project_id == found.project_id, columns.id.in_(ids)).values(deleted_at=now))  # type: ignore[arg-type]
+    session.connection().execute(update(table).where(columns.project_id == found.project_id, among(session, columns.id, ids)).values(deleted_at=now))  # type: ignore[arg-type]
     begin_absence(session, found.project_id, ids, now)
     source = session.get_one(EntitySource, (found.project_id, found.undo_source_id))
     if source.audit_id is not None:
@@ -71,17 +72,18 @@ def _delete(session: Session, entity_list: EntityList, found: EntityImport, ids:
     record_change(session, "entity.many_deleted", project_id=found.project_id, details=change)
 
 
-def _put_back(session: Session, entity_list: EntityList, found: EntityImport, entities: Sequence[tuple[Any, int]]) -> None:
-    """One more version with what stood in the one before the import."""
-    if not entities:
+def _put_back(session: Session, entity_list: EntityList, found: EntityImport, ids: Sequence[int]) -> None:
+    """One more version of each entity, with what stood in the version before the import."""
+    if not ids:
         return
-    versions: Any = EntityVersion.__table__.c
-    keys = [(found.project_id, entity.id, number) for entity, number in entities]
-    statement = select(versions.entity_id, versions.label, versions.data, versions.division)
-    statement = statement.where(tuple_(versions.project_id, versions.entity_id, versions.version).in_(keys))
+    versions, imported = EntityVersion.__table__.c, EntityVersion.__table__.alias().c
+    statement = select(versions.entity_id, versions.label, versions.data, versions.division).where(
+        versions.project_id == found.project_id, among(session, versions.entity_id, ids), imported.source_id == found.source_id,
+        imported.project_id == versions.project_id, imported.entity_id == versions.entity_id, imported.version == versions.version + 1,
+    )  # fmt: skip
     before = {row.entity_id: row for row in session.connection().execute(statement)}
     rows = []
-    for entity, _number in entities:
+    for entity in lock_rows(session, entity_list, ids, *CONTENT).values():
         old = before[entity.id]
         received = {name: value for name, value in old.data.items() if entity.data.get(name) != value}
         received |= {name: "" for name in entity.data if name not in old.data}

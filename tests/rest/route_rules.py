@@ -65,7 +65,9 @@ RULES: dict[str, str] = {
     "rest.get_entity_diffs": "entity.read", "rest.get_entity_audits": "entity.read", "rest.patch_entity": "entity.update",
     "rest.remove_entity": "entity.delete", "rest.post_entity_restore": "entity.restore", "rest.post_bulk_delete": "entity.delete",
     "rest.post_bulk_restore": "entity.restore", "odata.get_list_service": "entity.list", "odata.get_list_metadata": "entity.list",
-    "odata.get_entity_table": "entity.list",
+    "odata.get_entity_table": "entity.list", "rest.get_entity_imports": "entity.import", "rest.post_entity_import": "entity.import",
+    "rest.get_entity_import": "entity.import", "rest.post_import_check": "entity.import", "rest.post_import_start": "entity.import",
+    "rest.post_import_undo": "entity.import", "rest.get_import_errors": "entity.import",
     # phones
     "openrosa.get_form_list": FILTERED, "openrosa.get_manifest": "open_form.read", "openrosa.get_integrity": "dataset.download",
     "openrosa.submission": "submission.create", "openrosa.submission GET": SIGNED_IN, "openrosa.get_draft_list": TOKEN, "openrosa.get_draft_manifest": TOKEN,

@@ -33,7 +33,7 @@ BODIES: dict[str, bytes] = {
 VALUES = {
     "project_id": "1", "form_pk": "1", "form_id": "visit", "user_id": "1", "phone_id": "2", "actor_id": "1", "instance_id": "uuid:first", "root_id": "uuid:first",
     "role_name": "viewer", "name": "a.jpg", "key": "login-appearance", "token": "x" * 64, "version": "1", "version_id": "uuid:first", "table": "Submissions",
-    "link_id": "1", "place": "'uuid:first')", "list_id": "1", "uuid": "12345678-1234-4123-8234-123456789abc",
+    "link_id": "1", "import_id": "1", "place": "'uuid:first')", "list_id": "1", "uuid": "12345678-1234-4123-8234-123456789abc",
 }  # fmt: skip
 STRANGE_VALUES = ["%00", "%ff%fe", "%ed%a0%80", "99999999999999999999", "-1", "a%2F..%2Fb", "%F0%9F%92%A9", "x" * 3000, "'", "%25", "%0d%0aX: y"]
 QUERIES = [

@@ -28,7 +28,7 @@ _INSERT_ENTITIES = (
     " SELECT :project_id, json_extract(value, '$[0]'), :list_id, json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'), 1,"
     " json_extract(value, '$[4]'), :actor_id, :now, json_extract(value, '$[5]') FROM json_each(:rows)"
 )
-# `received` as SentEntity has it. Nobody else's entity can be in the range: it would have its first version already.
+# `received` as SentEntity has it. If another's entity were in the range, it would have its first version already, and all of them be refused.
 _INSERT_VERSIONS = (
     f"INSERT INTO entity_versions ({_VERSION})"
     " SELECT project_id, id, 1, label, data, division,"
@@ -113,7 +113,7 @@ def _copy_all(connection: Connection, new: _New) -> None:
 
     def entities() -> Iterator[str]:
         for chunk in new.chunks():
-            one = _Written(chunk, _escaped(new.sent.labels[chunk]), _escaped([orjson.dumps(one).decode() for one in new.sent.data[chunk]]))
+            one = _Written(chunk, _escaped(new.sent.labels[chunk]), _escaped([orjson.dumps(values).decode() for values in new.sent.data[chunk]]))
             written.append(one)
             yield _entity_lines(new, one)
 

@@ -98,7 +98,10 @@ def test_settings_that_are_wrong_are_refused_and_nothing_changes(office: Office,
     assert staff.reads(f"{IMPORTS}/{made['id']}") == {name: value for name, value in made.items() if name != "samples"}
 
 
-@pytest.mark.parametrize(("content", "name"), [(b"", "a.csv"), (b"PK\x03\x04broken", "a.xlsx"), (b"\xd0\xcf\x11\xe0", "a.xls"), (b"a\n1\n", "a.xlsx")])
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(b"", "a.csv"), (b"PK\x03\x04broken", "a.xlsx"), (b"\xd0\xcf\x11\xe0", "a.xls"), (b"a\n1\n", "a.xlsx"), (b"a,b\n1\0,2\n", "a.csv"), ("a\0".encode("utf-16"), "a.csv")],
+)  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused(office: Office, content: bytes, name: str) -> None:
     staff = Program.signed_in(office.house)
     assert problem_of(staff.post(f"{IMPORTS}?filename={name}", content)) == (400, 400.76)

@@ -35,7 +35,9 @@ def _decodes(path: Path, name: str) -> bool:
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
+                # No text has a NUL, and PostgreSQL stores none.
+                if "\0" in decoder.decode(chunk):
+                    return False
         decoder.decode(b"", final=True)
     except UnicodeError:
         return False

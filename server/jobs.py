@@ -181,11 +181,12 @@ class Jobs:
         return more
 
     def _settle_entities(self) -> bool:
-        """What waited five days for an earlier offline update is applied; what was deleted a month ago is erased."""
+        """What waited five days for an earlier offline update is applied; what was deleted a month ago is erased, and files that nobody imported."""
         with transaction(self.engine, write=True) as session:
             actor = system_actor("jobs")
             forced, purged = force_held(session, actor, limit=_ENTITY_BATCH), purge_entities(session, actor, limit=_ENTITY_BATCH)
-            more = _ENTITY_BATCH in (forced, purged) or purge_lists(session, actor, limit=1) > 0
+            forgotten = imports.forget_files(session, limit=_ENTITY_BATCH)
+            more = _ENTITY_BATCH in (forced, purged, forgotten) or purge_lists(session, actor, limit=1) > 0
         if not more:
             next(job for job in self.jobs if job.name == "entities").not_before = time.monotonic() + 600
         return more

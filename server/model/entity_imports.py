@@ -16,9 +16,10 @@ _AT_WORK = "state IN ('checking', 'importing', 'undoing')"
 class EntityImport(Table):
     """A file of county staff on its way into a list.
 
-    `state`: uploaded, checking, checked, importing, done, undoing, undone; failed: its file could not be read again.
+    `state`: uploaded, checking, checked, importing, done, undoing, undone; failed: its file is there no more.
     `columns`, `samples`, `sheets`: what was found in the file; `settings`: what becomes of it (imports/mapping.py).
-    `blob_sha256`: the file, `rows_sha256`: its rows as JSON lines, `plan_sha256`: what each good row is to do; none is kept once that is done.
+    `blob_sha256`: the file, `rows_sha256`: its rows as JSON lines, `plan_sha256`: what each good row is to do; none is kept once that is done,
+    or when nobody has started it within a week.
     `position`: lines of the plan that are done; `undo_position`: the last entity that was looked at. Both are saved with their effect.
     `holder`: who works on it until `held_until`. `errors`, `left_alone`: the first thousand; the counts are of all.
     """

@@ -6,11 +6,13 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from server.entities.imports.mapping import ImportSettings
-from server.model import AuditEntry, Change, EntitySource
+from server.entities.imports.work import forget_files
+from server.model import AuditEntry, Change, EntityImport, EntitySource
 from server.problems import Problem
-from server.transactions import transaction
+from server.transactions import SECOND_OF_IDS, transaction
 from tests.entities.imported import HEADER, OTHER_VILLAGE, VILLAGE, Office, as_csv, id_number, office, person, xlsx
 
 __all__ = ["office"]
@@ -189,3 +191,17 @@ def test_nothing_of_the_file_is_kept_once_its_rows_are_in_the_list(office: Offic
     office.runs(made)
     now = office.now(made)
     assert (now.blob_sha256, now.rows_sha256, now.plan_sha256, now.samples) == (None, None, None, [])
+
+
+def test_a_file_that_nobody_imports_within_a_week_is_kept_no_more(office: Office) -> None:
+    old, young = office.uploads(as_csv(ROWS), key="id_number"), office.uploads(as_csv(ROWS), key="id_number")
+    with transaction(office.house.engine, write=True) as session:
+        eight_days = 8 * 86_400 * SECOND_OF_IDS
+        session.execute(update(EntityImport).where(EntityImport.id == old).values(id=old - eight_days))
+        assert (forget_files(session, limit=10), forget_files(session, limit=10)) == (1, 0)
+    now = office.now(old - eight_days)
+    assert (now.state, now.blob_sha256, now.rows_sha256, now.samples) == ("failed", None, None, [])
+    assert office.now(young).blob_sha256 is not None
+    with pytest.raises(Problem, match=r"409\.77"):
+        office.runs(old - eight_days)
+    assert office.runs(young).created_count == 3

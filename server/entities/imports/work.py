@@ -23,6 +23,7 @@ from server.transactions import first_id_at, transaction
 
 _PIECE_SECONDS = 2.0
 _HELD_SECONDS = 20
+_KEPT_DAYS = 7
 # Long enough for a phone that waits for SQLite's only writer to be let in between two chunks.
 _PAUSE_SECONDS = 0.004
 
@@ -174,8 +175,25 @@ class _Piece:
         return True
 
 
+def forget_files(session: Session, *, limit: int) -> int:
+    """Files that nobody has imported within a week are kept no more, and their imports have failed: how many. For the jobs."""
+    before = first_id_at(datetime.now(UTC) - timedelta(days=_KEPT_DAYS))
+    left = (EntityImport.blob_sha256.is_not(None), EntityImport.id < before, EntityImport.state.in_(("uploaded", "checked", "failed")))
+    rows = session.scalars(select(EntityImport).where(*left).order_by(EntityImport.id).limit(limit).with_for_update()).all()
+    for found in rows:
+        found.state = "failed"
+        _forget_file(found)
+    session.flush()
+    return len(rows)
+
+
 def _finish(found: EntityImport) -> None:
-    """Everything is in the list; the file, and what was read of it, is needed no more: it has numbers as they are written."""
+    """Everything is in the list; the file is needed no more."""
     found.state, found.finished_at = "done", datetime.now(UTC)
+    _forget_file(found)
+
+
+def _forget_file(found: EntityImport) -> None:
+    """The file, and what was read of it, has numbers as they are written."""
     found.blob_sha256 = found.rows_sha256 = found.plan_sha256 = found.holder = found.held_until = None
     found.samples = []

@@ -72,6 +72,11 @@ class EventClocks:
     figures: tuple[str, ...]
     sent_back: int
 
+    @property
+    def verified(self) -> int:
+        """How many of the villages have sent their verification; that the disaster is verified, the county says."""
+        return sum(village.verified_at is not None for village in self.villages)
+
 
 def read_events(session: Session, actor: Actor, catalogue: Catalogue, project_id: int) -> list[Event]:
     """The county's disasters, the newest first. Raises: insufficient_rights."""

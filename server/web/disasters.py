@@ -38,7 +38,9 @@ def show_disaster(project_id: int, uuid: str) -> Response:
     with transaction(parts().engine) as session, transaction(parts().central) as central:
         found = read_clocks(session, central, actor, catalogue, project_id, uuid, division=request.args.get("division") or None)
         labels = _figure_labels(session, project_id, catalogue)
-    return page("disaster.html", found=found, labels=labels, minutes=minutes_between, divisions=divisions_within(actor), chosen=request.args)
+    known = catalogue.disaster_form
+    list_name = known[1].list_name if known else ""
+    return page("disaster.html", found=found, labels=labels, list_name=list_name, minutes=minutes_between, divisions=divisions_within(actor), chosen=request.args)
 
 
 def _figure_labels(session: Session, project_id: int, catalogue: Catalogue) -> dict[str, str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import request
+from sqlalchemy.orm import Session
 
 from server import problems
 from server.access.accounts import load_actor
@@ -53,6 +56,23 @@ def phone_or_user() -> Actor:
     """Whoever asks at an address of OpenRosa: a phone by its token, or anyone as `authenticate` finds them. Raises what they raise."""
     key = key_of_request()
     return authenticate() if key is None else phone_by_token(key)
+
+
+@contextmanager
+def phone_or_user_reading() -> Iterator[tuple[Actor, Session]]:
+    """`phone_or_user` and a session to read in, which for a phone is the one that found it: it looks often, and each transaction costs."""
+    key = key_of_request()
+    if key is None:
+        actor = authenticate()
+        with transaction(parts().engine) as session:
+            yield actor, session
+        return
+    with transaction(parts().engine) as session:
+        found = find_phone_by_token(session, key, parts().secrets)
+        if found is None:
+            raise problems.authentication_failed()
+        yield found, session
+    note_seen(found)
 
 
 def sender() -> Actor:

@@ -12,7 +12,7 @@ from server.entities.phone_csv import phone_list
 from server.forms.queries import ListedForm, Medium, get_draft, get_form, get_version, list_attachments, list_media, list_open_forms
 from server.forms.reading import find_readable
 from server.http.addresses import base_url
-from server.http.credentials import phone_or_user
+from server.http.credentials import phone_or_user_reading
 from server.http.key_addresses import own_prefix
 from server.http.parts import parts
 from server.model import ActorRow, FormVersion
@@ -22,12 +22,12 @@ from server.transactions import transaction
 
 
 def form_entry(form: ListedForm, address: str, *, manifest: str) -> str:
-    """One `xform` element; `address` and `manifest` are absolute."""
-    media = f"\n      <manifestUrl>{text(manifest)}</manifestUrl>" if form.has_media else ""
+    """One `xform` element; `address` and `manifest` are absolute and escaped: those of a hundred forms begin alike."""
+    media = f"\n      <manifestUrl>{manifest}</manifestUrl>" if form.has_media else ""
     return (
         f"    <xform>\n      <formID>{text(form.form_id)}</formID>\n      <name>{text(form.name or form.form_id)}</name>\n"
         f"      <version>{text(form.version)}</version>\n      <hash>md5:{form.md5}</hash>\n"
-        f"      <downloadUrl>{text(address)}</downloadUrl>{media}\n    </xform>\n"
+        f"      <downloadUrl>{address}</downloadUrl>{media}\n    </xform>\n"
     )
 
 
@@ -62,10 +62,9 @@ def read_manifest(actor: Actor, project_id: int, form_id: str) -> tuple[list[Med
 
 @blueprint.get("/v1/projects/<int:project_id>/formList")
 def get_form_list(project_id: int) -> Response:
-    actor = phone_or_user()
-    with transaction(parts().engine) as session:
+    with phone_or_user_reading() as (actor, session):
         forms = list_open_forms(session, actor, project_id, form_id=request.args.get("formID"))
-    base = f"{base_url()}{own_prefix()}/projects/{project_id}/forms/"
+    base = text(f"{base_url()}{own_prefix()}/projects/{project_id}/forms/")
     names = [form.form_id if form.form_id.isalnum() and form.form_id.isascii() else quote(form.form_id, safe="") for form in forms]
     return form_list([form_entry(form, f"{base}{name}.xml", manifest=f"{base}{name}/manifest") for form, name in zip(forms, names, strict=True)])
 
@@ -78,8 +77,7 @@ _FORM = "/v1/projects/<int:project_id>/forms/<form_id>"
 @blueprint.get(f"{_FORM}/versions/<version>/manifest", defaults={"draft": False})
 def get_manifest(project_id: int, form_id: str, *, draft: bool, version: str | None) -> Response:
     """The media of a form's version."""
-    actor = phone_or_user()
-    with transaction(parts().engine) as session:
+    with phone_or_user_reading() as (actor, session):
         meant = find_readable(session, actor, project_id, form_id, draft=draft, version=version).version
         media = list_media(session, meant.id) if meant is not None else []
         hashes = {medium.name: phone_list(session, actor, medium.entity_list).digest for medium in media if medium.entity_list}
@@ -93,7 +91,7 @@ def get_draft_list(token: str, project_id: int, form_id: str) -> Response:
     with transaction(parts().engine) as session:
         form, draft = get_draft(session, project_id, form_id, token)
         listed = ListedForm(form.form_id, draft.title, draft.version, draft.md5, bool(list_attachments(session, draft.id)))
-    base = f"{base_url()}/v1/test/{token}/projects/{project_id}/forms/{quote(form_id, safe='')}/draft"
+    base = text(f"{base_url()}/v1/test/{token}/projects/{project_id}/forms/{quote(form_id, safe='')}/draft")
     return form_list([form_entry(listed, f"{base}.xml", manifest=f"{base}/manifest")])
 
 

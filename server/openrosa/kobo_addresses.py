@@ -12,6 +12,7 @@ from server.http.addresses import base_url
 from server.http.digest import phone_by_password
 from server.http.parts import parts
 from server.openrosa import blueprint
+from server.openrosa.answers import text
 from server.openrosa.entity_integrity import integrity_answer
 from server.openrosa.form_files import form_answer, medium_answer, published_version
 from server.openrosa.form_list import form_entry, form_list, manifest, read_manifest
@@ -34,7 +35,7 @@ def kobo_get_form_list(username: str | None) -> Response:
     actor, project_id = _phone(username)
     with transaction(parts().engine) as session:
         forms = list_open_forms(session, actor, project_id, form_id=request.args.get("formID"))
-    base = base_url()
+    base = text(base_url())
     names = [quote(form.form_id, safe="") for form in forms]
     return form_list([
         form_entry(form, f"{base}/forms/{name}/form.xml", manifest=f"{base}/xformsManifest/{name}") for form, name in zip(forms, names, strict=True)

@@ -69,9 +69,12 @@ def _make_demo(settings: Settings) -> None:
 
 
 def _serve_web(host: str, port: int, workers: int, certificate: Path | None, key: Path | None) -> None:
+    # Imported here once: the web processes are forks of this one, and on two cores each would wait for the others' imports.
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
+
+    import server.serving  # noqa: F401
 
     Granian(
         GATEWAY, factory=True, address=host, port=port, interface=Interfaces.ASGI, workers=workers, loop=Loops.uvloop,

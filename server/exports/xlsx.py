@@ -13,9 +13,9 @@ from datetime import date
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from openpyxl.utils import get_column_letter
 from sqlalchemy import Engine
 
+from server.column_letters import column_letter
 from server.exports.csv_files import CsvExport
 from server.exports.csv_tables import ROOT_TAIL, Columns, RepeatTable, add_rows, lay_out
 from server.exports.encrypted_rows import EncryptedRows
@@ -146,7 +146,7 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
             versions = version_names(session, export.source)
             encrypted = EncryptedRows(session, export.source, storage, export.decryptor)
             titles = ["SubmissionDate", *_titles(layout.root, language), *ROOT_TAIL]
-            letters = tuple(get_column_letter(n + 1) for n in range(len(titles)))
+            letters = tuple(column_letter(n + 1) for n in range(len(titles)))
             root = Sheet("Submissions", letters, _shows(layout.root, export, language, before=1))
 
             def root_sheet() -> Iterator[bytes]:
@@ -185,7 +185,7 @@ def xlsx_pieces(export: CsvExport, engine: Engine, storage: Storage, *, language
 
 def _sheets_of(table: RepeatTable, export: CsvExport, language: str) -> _RepeatSheets:
     titles = [*_titles(table.columns, language), "PARENT_KEY", "KEY"]
-    letters = tuple(get_column_letter(n + 1) for n in range(len(titles)))
+    letters = tuple(column_letter(n + 1) for n in range(len(titles)))
     return _RepeatSheets(Sheet(table.name, letters, _shows(table.columns, export, language, before=0)), titles, table)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from openpyxl import load_workbook
-
 from server import problems
 from server.xlsx_archive import archive_fault
 
@@ -53,6 +51,9 @@ def _unreadable() -> problems.Problem:
 
 def read_sheets(content: bytes, file_name: str = "form.xlsx") -> dict[str, Sheet]:
     """The form's sheets as rows of text, header first, trailing empty cells and rows dropped. Raises: form_invalid, too_large."""
+    # Loaded at the first use: it would be a sixth of the server's start.
+    from openpyxl import load_workbook
+
     # Read in this process, unlike a compilation: so it takes less.
     check_workbook(content, file_name, _MOST_UNPACKED // 5)
     try:

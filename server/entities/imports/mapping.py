@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from openpyxl.utils import get_column_letter
-
 from server import problems
+from server.column_letters import column_letter
 from server.entities.imports.property_kinds import PropertyKind
 
 # What a column can be besides a property: the entity's own id, as entities.csv has it.
@@ -98,7 +97,7 @@ def find_column(columns: Sequence[str], text: str) -> int | None:
     wanted = text.strip()
     if wanted in columns:
         return list(columns).index(wanted)
-    return next((number for number in range(len(columns)) if get_column_letter(number + 1) == wanted.upper()), None)
+    return next((number for number in range(len(columns)) if column_letter(number + 1) == wanted.upper()), None)
 
 
 def read_label(columns: Sequence[str], text: str | None) -> int | str | None:

@@ -19,9 +19,9 @@ from typing import Any, Self
 
 import orjson
 from isal import isal_zlib
-from openpyxl.utils import get_column_letter
 
 from server import problems
+from server.column_letters import column_letter
 from server.problems import Problem
 from server.storage import Blob, Storage
 from server.xlsx_archive import archive_fault
@@ -71,7 +71,7 @@ def read_register(storage: Storage, path: Path, file_name: str, *, sheet: str = 
 def _column_names(header: list[str], samples: list[Any]) -> list[str]:
     width = max([len(header), *(len(cells) for _number, cells in samples)])
     padded = [*header, *[""] * (width - len(header))]
-    return [name.strip()[:255] or get_column_letter(index + 1) for index, name in enumerate(padded)]
+    return [name.strip()[:255] or column_letter(index + 1) for index, name in enumerate(padded)]
 
 
 def _kind_of(path: Path, file_name: str) -> str:

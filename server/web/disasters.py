@@ -8,6 +8,7 @@ from flask import Response, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.access.actor import Place
 from server.forms.catalogue import Catalogue
 from server.forms.catalogue_file import county_catalogue
 from server.forms.definitions import form_definition
@@ -38,9 +39,8 @@ def show_disaster(project_id: int, uuid: str) -> Response:
     with transaction(parts().engine) as session, transaction(parts().central) as central:
         found = read_clocks(session, central, actor, catalogue, project_id, uuid, division=request.args.get("division") or None)
         labels = _figure_labels(session, project_id, catalogue)
-    known = catalogue.disaster_form
-    list_name = known[1].list_name if known else ""
-    return page("disaster.html", found=found, labels=labels, list_name=list_name, minutes=minutes_between, divisions=divisions_within(actor), chosen=request.args)
+    known, may_verify = catalogue.disaster_form, actor.can("entity.update", Place(project_id))
+    return page("disaster.html", found=found, labels=labels, list_name=known[1].list_name if known and may_verify else "", minutes=minutes_between, divisions=divisions_within(actor), chosen=request.args)
 
 
 def _figure_labels(session: Session, project_id: int, catalogue: Catalogue) -> dict[str, str]:

@@ -80,19 +80,25 @@ def test_a_disaster_with_its_first_times_who_is_late_and_its_figures(county: Cou
 
 
 def test_once_every_village_has_verified_the_county_is_led_to_where_it_says_so(county: County) -> None:
-    storm, leader = Storm(county), Clerk.signed_in(county.house, "county-leader")
+    storm, reviewer, leader = Storm(county), Clerk.signed_in(county.house, "county-reviewer"), Clerk.signed_in(county.house, "county-leader")
     for village in (VILLAGE, FAR):
         storm.report("initial", 1, village=village, happened_at=0, known_at=0.5, people__affected=2)
     storm.report("verification", 50, happened_at=0, known_at=0.5, people__affected=3)
     county.syncs()
-    first = leader.get(f"/projects/1/disasters/{storm.event}")
+    first = reviewer.get(f"/projects/1/disasters/{storm.event}")
     assert "2 个村中有 1 个已核报" in words(first)
     assert f"/entities/{storm.event}" not in first.text
     storm.report("verification", 51, village=FAR, happened_at=0, known_at=0.5, people__affected=2)
     county.syncs()
-    second = leader.get(f"/projects/1/disasters/{storm.event}")
+    second = reviewer.get(f"/projects/1/disasters/{storm.event}")
     assert "2 个村中有 2 个已核报" in words(second)
-    assert f"/entity-lists/disaster_events/entities/{storm.event}" in second.text
+    place = f"/projects/1/entity-lists/disaster_events/entities/{storm.event}"
+    assert place in second.text
+    assert reviewer.get(place).status_code == 200
+    # Who only looks is not led to where nothing is to be done for them.
+    seen = leader.get(f"/projects/1/disasters/{storm.event}")
+    assert "2 个村中有 2 个已核报" in words(seen)
+    assert place not in seen.text
 
 
 def test_pages_of_an_empty_county_say_so_and_strangers_and_phones_see_none(county: County) -> None:

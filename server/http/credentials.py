@@ -30,10 +30,15 @@ _SEEN_SECONDS = 600.0
 def phone_by_token(token: str) -> Actor:
     """The phone whose address this is. Raises: authentication_failed; never 404, which Collect reads as "server unreachable"."""
     with transaction(parts().engine) as session:
-        actor = find_phone_by_token(session, token, parts().secrets)
+        actor = _find_phone(session, token)
+    note_seen(actor)
+    return actor
+
+
+def _find_phone(session: Session, token: str) -> Actor:
+    actor = find_phone_by_token(session, token, parts().secrets)
     if actor is None:
         raise problems.authentication_failed()
-    note_seen(actor)
     return actor
 
 
@@ -68,11 +73,9 @@ def phone_or_user_reading() -> Iterator[tuple[Actor, Session]]:
             yield actor, session
         return
     with transaction(parts().engine) as session:
-        found = find_phone_by_token(session, key, parts().secrets)
-        if found is None:
-            raise problems.authentication_failed()
-        yield found, session
-    note_seen(found)
+        actor = _find_phone(session, key)
+        yield actor, session
+    note_seen(actor)
 
 
 def sender() -> Actor:

@@ -25,13 +25,11 @@ from server.plain_rows import insert_row
 from server.storage.stores import BlobStore, FileStore, S3Store, StoreAway
 from server.transactions import Statement, stored_time, transaction
 
-__all__ = ["Blob", "Storage", "StoreAway", "open_storage", "record_blob"]
+__all__ = ["KEPT_AGAIN", "Blob", "Storage", "StoreAway", "open_storage", "record_blob"]
 log = logging.getLogger(__name__)
 # A known blob counts as new; NULL, which the column refuses, stops whoever would name one whose bytes are being removed.
-_KEEP = Statement(
-    "INSERT INTO blobs (sha256, md5, size_bytes, created_at) VALUES (:sha256, :md5, :size_bytes, :created_at)"
-    " ON CONFLICT (sha256) DO UPDATE SET created_at = CASE WHEN blobs.swept_at IS NULL THEN excluded.created_at END"
-)
+KEPT_AGAIN = "ON CONFLICT (sha256) DO UPDATE SET created_at = CASE WHEN blobs.swept_at IS NULL THEN excluded.created_at END"
+_KEEP = Statement(f"INSERT INTO blobs (sha256, md5, size_bytes, created_at) VALUES (:sha256, :md5, :size_bytes, :created_at) {KEPT_AGAIN}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from server.direct import DirectWriter
 from server.forms.definitions import known_definition
+from server.storage import KEPT_AGAIN
 from server.submissions.answers import file_names, read_answers
 from server.submissions.arriving import SENDERS, Sending, division_of
 from server.submissions.envelope import Envelope
@@ -51,8 +52,6 @@ _CHANGE = (
 )
 _FILE_COLUMNS = "INSERT INTO submission_attachments (project_id, version_id, name, blob_sha256, is_expected, content_type, received_at)"
 _BLOB_COLUMNS = "INSERT INTO blobs (sha256, md5, size_bytes, created_at)"
-# As in storage.record_blob: a blob that is being swept refuses the NULL.
-_KEPT_AGAIN = "ON CONFLICT (sha256) DO UPDATE SET created_at = CASE WHEN blobs.swept_at IS NULL THEN excluded.created_at END"
 # Types are named: inside SELECT, unlike in VALUES, PostgreSQL does not take them from the column.
 _TYPES = {
     "project_id": "bigint", "id": "bigint", "form_pk": "integer", "submission_id": "bigint", "form_version_id": "bigint", "instance_id": "varchar",
@@ -67,7 +66,7 @@ def _postgresql() -> Statement:
     version = _VERSION.format(**named, false="false", sender="s", where="").replace("FROM s AS s", "FROM s")
     return Statement(
         f"WITH s AS ({_SENDER}), v AS ({version}), b AS ({_BLOB_COLUMNS} SELECT f.sha256, f.md5, f.size_bytes, :received_at::timestamptz FROM v,"
-        f" unnest(:blobs::varchar[], :md5s::varchar[], :sizes::integer[]) AS f(sha256, md5, size_bytes) {_KEPT_AGAIN}),"
+        f" unnest(:blobs::varchar[], :md5s::varchar[], :sizes::integer[]) AS f(sha256, md5, size_bytes) {KEPT_AGAIN}),"
         f" i AS ({_SUBMISSION.format(**rest)}), u AS ({_AUDIT.format(**rest)}), c AS ({_CHANGE.format(**rest)}),"
         f" a AS ({_FILE_COLUMNS} SELECT :project_id::bigint, :id::bigint, f.name, f.sha256, f.expected, f.kind,"
         " CASE WHEN f.sha256 IS NULL THEN NULL ELSE :received_at::timestamptz END FROM v,"
@@ -82,7 +81,7 @@ _REST = {**_PLAIN, "false": "0", "actor_id": ":actor_id", "source": ""}
 _SQLITE_SENDER = Statement(_SENDER)
 _SQLITE_VERSION = Statement(_VERSION.format(**_PLAIN, false="0", sender="(SELECT :actor_id AS actor_id)", where=" WHERE true"))
 _SQLITE_REST = tuple(Statement(text.format(**_REST)) for text in (_SUBMISSION, _AUDIT, _CHANGE))
-_SQLITE_BLOB = f"{_BLOB_COLUMNS} VALUES (?, ?, ?, ?) {_KEPT_AGAIN}"
+_SQLITE_BLOB = f"{_BLOB_COLUMNS} VALUES (?, ?, ?, ?) {KEPT_AGAIN}"
 _SQLITE_FILE = f"{_FILE_COLUMNS} VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 @dataclass(frozen=True, slots=True)

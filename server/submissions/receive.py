@@ -28,15 +28,12 @@ from server.transactions import Statement, new_id, stored_time
 _SUBMISSIONS: Table = Submission.__table__  # type: ignore[assignment]
 _VERSIONS: Table = SubmissionVersion.__table__  # type: ignore[assignment]
 _ATTACHMENTS: Table = Attachment.__table__  # type: ignore[assignment]
-_FILL_MISSING = Statement(
-    "UPDATE submission_attachments SET blob_sha256 = :blob_sha256, content_type = :content_type, received_at = :received_at"
-    " WHERE project_id = :project_id AND version_id = :version_id AND name = :name AND blob_sha256 IS NULL"
-)
-_FILL = Statement(
+_FILLING = (
     "UPDATE submission_attachments SET blob_sha256 = :blob_sha256, content_type = :content_type, received_at = :received_at"
     " WHERE project_id = :project_id AND version_id = :version_id AND name = :name"
-    " AND (blob_sha256 IS NULL OR (is_expected AND blob_sha256 <> :blob_sha256))"
 )
+_FILL_MISSING = Statement(f"{_FILLING} AND blob_sha256 IS NULL")
+_FILL = Statement(f"{_FILLING} AND (blob_sha256 IS NULL OR (is_expected AND blob_sha256 <> :blob_sha256))")
 _PURGED = Statement("SELECT 1 FROM purged_submissions WHERE form_pk = :form_pk AND instance_id = :instance_id")
 
 

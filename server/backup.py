@@ -72,7 +72,8 @@ def write_backup(settings: Settings, engine: Engine, path: Path, *, progress: Ca
         for table in (table for table in Table.metadata.sorted_tables if table.name not in _DERIVED):
             with tempfile.TemporaryFile() as rows:
                 for row in session.connection().execute(select(table), execution_options={"yield_per": _ROWS}).mappings():
-                    rows.write(orjson.dumps({name: _written(value) for name, value in row.items()}) + b"\n")
+                    # SQLAlchemy has a kind of str of its own for some.
+                    rows.write(orjson.dumps({str(name): _written(value) for name, value in row.items()}) + b"\n")
                 _add_stream(archive, f"rows/{table.name}.jsonl", rows)
             count += 1
             progress(count)

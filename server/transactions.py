@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -84,6 +85,8 @@ def _tune_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA busy_timeout=20000")
         cursor.execute("PRAGMA cache_size=-16000")
+        # 16 MB: pages that every commit writes go to the database file less often than at SQLite's own 4 MB.
+        cursor.execute("PRAGMA wal_autocheckpoint=4000")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -148,11 +151,11 @@ def new_id() -> int:
 def new_ids(count: int) -> list[int]:
     """So many keys, in order."""
     global _last_id_us  # noqa: PLW0603 - as in new_id
-    random = os.urandom(2 * count)
+    random = array("H", os.urandom(2 * count))
     with _last_id_lock:
         first = max(_last_id_us + 1, time.time_ns() // 1000 - _EPOCH_US)
         _last_id_us = first + count - 1
-    return [((first + number) << 13) | (int.from_bytes(random[2 * number : 2 * number + 2]) & 0x1FFF) for number in range(count)]
+    return [(at << 13) | (some & 0x1FFF) for at, some in enumerate(random, first)]
 
 
 def first_id_at(at: datetime) -> int:

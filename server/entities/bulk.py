@@ -1,4 +1,4 @@
-"""Many entities at once, without SQLAlchemy's part of a row, which would cost more than the row: by COPY on PostgreSQL, from JSON on SQLite."""
+"""Many entities at once, without SQLAlchemy's part of a row, which would cost more than the row: by COPY on PostgreSQL, by many rows a statement on SQLite."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,21 +20,16 @@ from server.model import EntityList
 from server.transactions import stored_time
 
 _ENTITY = "project_id, id, list_id, uuid, label, data, version, division, creator_id, created_at, stamp"
-_VERSION = "project_id, entity_id, version, label, data, division, received, source_id, user_agent, actor_id, created_at, forced, is_late_create"
-_CHUNK = 2000
+_VERSION = "project_id, entity_id, version, label, data, division, source_id, user_agent, actor_id, created_at, forced, is_late_create"
+# On PostgreSQL to the driver at once; on SQLite a statement, whose parameters are bounded, and whose program the connection keeps.
+_CHUNK = 500
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-# One statement a chunk: it runs without the interpreter, which a row at a time would be handed to and fro with whatever else the process does.
-_INSERT_ENTITIES = (
-    f"INSERT INTO entities ({_ENTITY})"
-    " SELECT :project_id, json_extract(value, '$[0]'), :list_id, json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'), 1,"
-    " json_extract(value, '$[4]'), :actor_id, :now, json_extract(value, '$[5]') FROM json_each(:rows)"
-)
-# `received` as SentEntity has it. If another's entity were in the range, it would have its first version already, and all of them be refused.
+# A chunk at once: a statement a row would hand the interpreter to and fro with whatever else the process does.
+# OR FAIL: what would undo the statement alone is not kept (migration 0011), since the savepoint undoes it all.
+# If another's entity were in the range, it would have its first version already, and all of them be refused.
 _INSERT_VERSIONS = (
-    f"INSERT INTO entity_versions ({_VERSION})"
-    " SELECT project_id, id, 1, label, data, division,"
-    " CASE data WHEN '{}' THEN '{' ELSE substr(data, 1, length(data) - 1) || ',' END || '\"label\":' || json_quote(label) || '}',"
-    " :source_id, :user_agent, :actor_id, created_at, 0, 0 FROM entities"
+    f"INSERT OR FAIL INTO entity_versions ({_VERSION})"
+    " SELECT project_id, id, 1, label, data, division, :source_id, :user_agent, :actor_id, created_at, 0, 0 FROM entities"
     " WHERE project_id = :project_id AND id BETWEEN :first AND :last AND list_id = :list_id AND created_at = :now"
 )
 _SUMS = "INSERT INTO entity_sums (list_id, division, slot, entities, total)"
@@ -58,6 +54,13 @@ class _New:
 
     def chunks(self) -> Iterator[slice]:
         return (slice(start, start + _CHUNK) for start in range(0, len(self.keys), _CHUNK))
+
+
+@lru_cache(maxsize=2)
+def _insert_entities(count: int) -> str:
+    """The statement for so many: what they have in common is told once."""
+    rows = ", ".join(["(?1, ?{}, ?2, ?{}, ?{}, ?{}, 1, ?{}, ?3, ?4, ?{})".format(*range(at, at + 6)) for at in range(5, 5 + 6 * count, 6)])
+    return f"INSERT OR FAIL INTO entities ({_ENTITY}) VALUES {rows}"
 
 
 def insert_many(session: Session, entity_list: EntityList, keys: list[int], sent: ManySent, divisions: Sequence[str], origin: Origin) -> bool:
@@ -93,11 +96,16 @@ def _insert_all(connection: Connection, new: _New) -> None:
     }  # fmt: skip
     # While list 0 has sums, no trigger adds to any (migration 0010).
     connection.exec_driver_sql(f"{_SUMS} VALUES (0, '', 0, 0, 0)")
+    shared = (new.project_id, new.list_id, new.origin.actor_id, new.now)
     for chunk in new.chunks():
-        keys = new.keys[chunk]
-        columns = (new.sent.uuids[chunk], new.sent.labels[chunk], new.sent.data[chunk], new.divisions[chunk], new.stamps[chunk])
-        rows = orjson.dumps(list(zip(keys, *columns, strict=True))).decode()
-        connection.exec_driver_sql(_INSERT_ENTITIES, {**common, "rows": rows})
+        keys, data = new.keys[chunk], [orjson.dumps(values).decode() for values in new.sent.data[chunk]]
+        rows: list[Any] = [None] * (6 * len(keys))
+        for at, column in enumerate((keys, new.sent.uuids[chunk], new.sent.labels[chunk], data, new.divisions[chunk], new.stamps[chunk])):
+            rows[at::6] = column
+        # The connection keeps the program of each statement: of a whole chunk and of one row, not of each number of rows that is left.
+        count = _CHUNK if len(keys) == _CHUNK else 1
+        for start in range(0, len(rows), 6 * count):
+            connection.exec_driver_sql(_insert_entities(count), (*shared, *rows[start : start + 6 * count]))
         connection.exec_driver_sql(_INSERT_VERSIONS, {**common, "first": keys[0], "last": keys[-1]})
     entities, totals = Counter(new.divisions), Counter[str]()
     for division, stamp in zip(new.divisions, new.stamps, strict=True):
@@ -142,13 +150,8 @@ def _entity_lines(new: _New, written: _Written) -> str:
 def _version_lines(new: _New, written: _Written) -> str:
     chunk, origin = written.chunk, new.origin
     start, end = f"{new.project_id}\t", f"\t{_known(origin.source_id)}\t{_known(origin.user_agent)}\t{_known(origin.actor_id)}\t{new.now}\tf\tf\n"
-    quoted = _escaped([orjson.dumps(label).decode() for label in new.sent.labels[chunk]])
-    columns = (new.keys[chunk], written.labels, written.data, new.divisions[chunk], quoted)
-    # What was received, as SentEntity has it: the values are not gone through again.
-    return "".join([
-        f'{start}{key}\t1\t{label}\t{values}\t{division}\t{values[:-1]}{"," if len(values) > 2 else ""}"label":{quote}}}{end}'
-        for key, label, values, division, quote in zip(*columns, strict=True)
-    ])  # fmt: skip
+    columns = (new.keys[chunk], written.labels, written.data, new.divisions[chunk])
+    return "".join([f"{start}{key}\t1\t{label}\t{values}\t{division}{end}" for key, label, values, division in zip(*columns, strict=True)])
 
 
 def _copy(connection: Connection, target: str, chunks: Iterable[str]) -> None:

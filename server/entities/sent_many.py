@@ -4,15 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
+
+import msgspec
 
 from server.entities.sent import read_sent
 
 _HEX = b"0123456789abcdefABCDEF"
 # Where the hyphens of an id are, and how long it is.
 _HYPHENS, _LENGTH = (8, 13, 18, 23), 36
-_KEYS = {"uuid", "label", "data"}
+
+
+# What the columns of both databases, and JSON's readers, hold.
+_Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+
+
+class TypedEntity(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A new entity's JSON of the right types, with all that it needs."""
+
+    label: str
+    data: dict[str, str]
+    uuid: str | None = None
+
+
+class _ManyTyped(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    entities: list[TypedEntity]
+    source: dict[str, str | _Whole | float | bool | None]
+
+
+_read_typed = msgspec.json.Decoder(_ManyTyped).decode
+
+
+def many_in_json(text: bytes) -> dict[str, Any] | None:
+    """A body's `entities`, typed, and its `source`; None if it is any other, or wrong in any way, which a closer look will tell."""
+    # PostgreSQL can store no NUL in any text.
+    if b"\\u0000" in text:
+        return None
+    try:
+        typed = _read_typed(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return {"entities": typed.entities, "source": typed.source}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +63,10 @@ class ManySent:
 
 
 def read_many_sent(bodies: Sequence[Any], properties: Collection[str]) -> ManySent:
-    """New entities' JSON. Raises: what read_sent does of the first that is wrong."""
-    return _plain(bodies, set(properties)) or _one_by_one(bodies, properties)
+    """New entities' JSON, or what many_in_json made of it. Raises: what read_sent does of the first that is wrong."""
+    if bodies and bodies[0].__class__ is TypedEntity:
+        return _plain_typed(bodies, set(properties)) or _one_by_one([msgspec.structs.asdict(one) for one in bodies], properties)
+    return _one_by_one(bodies, properties)
 
 
 def _one_by_one(bodies: Sequence[Any], properties: Collection[str]) -> ManySent:
@@ -39,22 +74,18 @@ def _one_by_one(bodies: Sequence[Any], properties: Collection[str]) -> ManySent:
     return ManySent([one.uuid for one in sent], [one.label or "" for one in sent], [one.data for one in sent])
 
 
-def _plain(bodies: Sequence[Any], properties: set[str]) -> ManySent | None:
-    """The entities, if each has a label and values, and nothing is wrong with any."""
-    if set(map(type, bodies)) != {dict} or not all(one.keys() <= _KEYS for one in bodies):
+def _plain_typed(bodies: Sequence[TypedEntity], properties: set[str]) -> ManySent | None:
+    """The entities, if nothing is wrong with any."""
+    labels, data = [one.label for one in bodies], [one.data for one in bodies]
+    uuids = _plain_uuids([one.uuid or str(uuid4()) for one in bodies])
+    if uuids is None or not all(map(str.strip, labels)) or not all(map(properties.issuperset, data)):
         return None
-    labels, data = [one.get("label") for one in bodies], [one.get("data") for one in bodies]
-    uuids = _plain_uuids([one.get("uuid") or str(uuid4()) for one in bodies])
-    if uuids is None or set(map(type, labels)) != {str} or not all(map(str.strip, labels)):
-        return None
-    if set(map(type, data)) != {dict} or not all(one.keys() <= properties for one in data):
-        return None
-    return ManySent(uuids, labels, data) if {type(value) for one in data for value in one.values()} <= {str} else None
+    return ManySent(uuids, labels, data)
 
 
-def _plain_uuids(uuids: list[Any]) -> list[str] | None:
+def _plain_uuids(uuids: list[str]) -> list[str] | None:
     """The ids in small letters, if all are of version 4 and have no `uuid:`."""
-    if set(map(type, uuids)) != {str} or set(map(len, uuids)) != {_LENGTH}:
+    if set(map(len, uuids)) != {_LENGTH}:
         return None
     joined = "".join(uuids)
     if not joined.isascii():

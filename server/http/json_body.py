@@ -28,15 +28,8 @@ def json_object(*, most_bytes: int = _MOST_BYTES) -> dict[str, Any]:
 
 def json_value(*, most_bytes: int = _MOST_BYTES) -> Any:
     """The body as any JSON value; None where there is none, or none of JSON. Raises as json_object."""
-    kind = request.mimetype
-    if kind and kind != "application/json" and not kind.endswith("+json"):
-        return None
-    if (request.content_length or 0) > most_bytes:
-        raise problems.request_too_large()
-    body = request.get_data(cache=True)
-    if len(body) > most_bytes:
-        raise problems.request_too_large()
-    if not body.strip():
+    body = json_text(most_bytes=most_bytes)
+    if not body or not body.strip():
         return None
     try:
         # It stops at a depth of 1,024 by itself.
@@ -49,6 +42,19 @@ def json_value(*, most_bytes: int = _MOST_BYTES) -> Any:
     if b"\\u0000" in body and _has_nul(value):
         raise problems.unparseable("json", len(body))
     return value
+
+
+def json_text(*, most_bytes: int = _MOST_BYTES) -> bytes:
+    """The body as it came; none where it is none of JSON. Raises: request_too_large."""
+    kind = request.mimetype
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        return b""
+    if (request.content_length or 0) > most_bytes:
+        raise problems.request_too_large()
+    body = request.get_data(cache=True)
+    if len(body) > most_bytes:
+        raise problems.request_too_large()
+    return body
 
 
 def _is_deep(value: Any) -> bool:

@@ -52,7 +52,8 @@ class Entity(Table):
     __tablename__ = "entities"
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    list_id: Mapped[int] = mapped_column(ForeignKey("entity_lists.id"))
+    # Deferred: see migration 0011.
+    list_id: Mapped[int] = mapped_column(ForeignKey("entity_lists.id", deferrable=True, initially="DEFERRED"))
     uuid: Mapped[str] = mapped_column(String(36))
     label: Mapped[str]
     data: Mapped[dict[str, Any]]
@@ -65,7 +66,8 @@ class Entity(Table):
     deleted_at: Mapped[datetime | None]
     stamp: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     __table_args__ = (
-        Index("uq_entities_list_id_uuid", "list_id", "uuid", unique=True),
+        # The id first: nearly always it alone tells entries apart.
+        Index("uq_entities_uuid_list_id", "uuid", "list_id", unique=True),
         Index("ix_entities_list_division", "list_id", "division", "id"),
         Index("ix_entities_list_id_id", "list_id", "id"),
         Index("ix_entities_trash", "deleted_at",
@@ -105,7 +107,8 @@ class EntityVersion(Table):
     label: Mapped[str]
     data: Mapped[dict[str, Any]]
     division: Mapped[str] = mapped_column(String(12), server_default="")
-    received: Mapped[dict[str, Any]]
+    # Null: see `received`. A creation of many leaves it so.
+    kept_received: Mapped[dict[str, Any] | None] = mapped_column("received")
     base_version: Mapped[int | None]
     branch_id: Mapped[str | None] = mapped_column(String(36))
     trunk_version: Mapped[int | None]
@@ -117,17 +120,24 @@ class EntityVersion(Table):
     supersedes: Mapped[int | None]
     source_id: Mapped[int | None] = mapped_column(BigInteger)
     submission_id: Mapped[int | None] = mapped_column(BigInteger)
-    submission_version_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    submission_version_id: Mapped[int | None] = mapped_column(BigInteger)
     event: Mapped[str | None] = mapped_column(String(40))
     user_agent: Mapped[str | None] = mapped_column(String(255))
     actor_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
     __table_args__ = (
+        Index("ix_entity_versions_submission_version_id", "submission_version_id",
+              sqlite_where=text("submission_version_id IS NOT NULL"), postgresql_where=text("submission_version_id IS NOT NULL")),
         Index("ix_entity_versions_submission", "project_id", "submission_id",
               sqlite_where=text("submission_id IS NOT NULL"), postgresql_where=text("submission_id IS NOT NULL")),
         Index("ix_entity_versions_source", "project_id", "source_id", "entity_id",
               sqlite_where=text("source_id IS NOT NULL"), postgresql_where=text("source_id IS NOT NULL")),
     )  # fmt: skip
+
+    @property
+    def received(self) -> dict[str, Any]:
+        """What the change said, label included: all that the version is, where nothing else is kept."""
+        return {**self.data, "label": self.label} if self.kept_received is None else self.kept_received
 
 
 class EntityHeld(Table):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from server import problems
 
-HEAD = "0010"
+HEAD = "0011"
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -14,6 +14,7 @@ from server.entities.held import list_held
 from server.entities.lists import get_list, list_properties
 from server.entities.reading import detail_of, list_creators, list_versions, read_entity
 from server.entities.scope import bound_actor
+from server.entities.sent_many import many_in_json
 from server.entities.write import (
     create_entity,
     create_many,
@@ -30,7 +31,7 @@ from server.exports.entity_rows import only_deleted, select_entities
 from server.http.credentials import authenticate
 from server.http.described import described
 from server.http.json_answers import action_notes, answer_json, answer_success, is_true, wants_extended, whole_number
-from server.http.json_body import json_object
+from server.http.json_body import json_object, json_text
 from server.http.parts import parts
 from server.http.streamed import answer_stream
 from server.model import Entity, EntityList
@@ -68,7 +69,8 @@ def get_entities(project_id: int, name: str) -> Response:
 @described(body={"uuid": "string", "label": "string", "data": "object", "entities": "array", "source": "object"})
 def post_entities(project_id: int, name: str) -> Response:
     """A new entity; or many at once, with the file that they come from."""
-    actor, body = authenticate(), json_object(most_bytes=_MOST_BYTES)
+    actor, text = authenticate(), json_text(most_bytes=_MOST_BYTES)
+    body = many_in_json(text) or json_object(most_bytes=_MOST_BYTES)
     agent = request.headers.get("User-Agent")
     with transaction(parts().engine, write=True) as session:
         remember_notes(session, action_notes())

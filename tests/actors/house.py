@@ -14,7 +14,7 @@ from server.app import create_app
 from server.forms.drafts import put_attachment, save_draft
 from server.forms.fields import read_form_definition
 from server.forms.publish import publish_draft
-from server.model import Attachment, Form, Project, Submission, SubmissionVersion
+from server.model import Attachment, EntityVersion, Form, Project, Submission, SubmissionVersion
 from server.settings import Settings
 from server.transactions import transaction
 from tests.actors.phone import CollectPhone
@@ -67,6 +67,11 @@ class House:
         with transaction(self.engine) as session:
             found = session.execute(select(table.__table__).where(*conditions)).mappings()
             return [dict(row) for row in found]
+
+    def said(self, *conditions: Any) -> dict[tuple[int, int], dict[str, Any]]:
+        """What versions of entities say, by entity and version."""
+        with transaction(self.engine) as session:
+            return {(one.entity_id, one.version): one.received for one in session.scalars(select(EntityVersion).where(*conditions))}
 
     def stored_xml(self, instance_id: str) -> bytes:
         [row] = self.rows(SubmissionVersion, SubmissionVersion.instance_id == instance_id)

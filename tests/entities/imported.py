@@ -103,9 +103,9 @@ class Office:
 
     def people(self, **where: Any) -> list[dict[str, Any]]:
         found = [row for row in self.house.rows(Entity) if all(row[name] == value for name, value in where.items())]
-        return sorted((self._opened(row) for row in found), key=lambda row: row["id"])
+        return sorted((self.opened(row) for row in found), key=lambda row: row["id"])
 
-    def _opened(self, row: dict[str, Any]) -> dict[str, Any]:
+    def opened(self, row: dict[str, Any]) -> dict[str, Any]:
         unseal = sealer_of(self.house.engine.dialect).unseal
         return {**row, **{column: {name: unseal(value) for name, value in row[column].items()} for column in ("data", "received") if row.get(column)}}
 
@@ -115,7 +115,7 @@ class Office:
 
     def versions(self, entity_id: int) -> list[dict[str, Any]]:
         found = self.house.rows(EntityVersion, EntityVersion.entity_id == entity_id)
-        return sorted((self._opened(row) for row in found), key=lambda row: row["version"])
+        return sorted((self.opened(row) for row in found), key=lambda row: row["version"])
 
 
 @pytest.fixture

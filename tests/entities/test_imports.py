@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from server.entities.imports.mapping import ImportSettings
 from server.entities.imports.work import forget_files
-from server.model import AuditEntry, Change, EntityImport, EntitySource
+from server.model import AuditEntry, Change, EntityImport, EntitySource, EntityVersion
 from server.problems import Problem
 from server.transactions import SECOND_OF_IDS, transaction
 from tests.entities.imported import HEADER, OTHER_VILLAGE, VILLAGE, Office, as_csv, id_number, office, person, xlsx
@@ -49,7 +49,8 @@ def test_every_version_is_as_others_make_them_and_names_the_import(office: Offic
     for entity in office.people():
         [version] = office.versions(entity["id"])
         assert (version["source_id"], version["version"], version["data"], version["label"]) == (source["id"], 1, entity["data"], entity["label"])
-        assert version["received"] == {**entity["data"], "label": entity["label"]}
+        [said] = office.house.said(EntityVersion.entity_id == entity["id"]).values()
+        assert office.opened({"data": said})["data"] == {**entity["data"], "label": entity["label"]}
         assert (version["division"], version["created_at"]) == (entity["division"], entity["created_at"])
     assert [row["action"] for row in office.house.rows(AuditEntry, AuditEntry.id == source["audit_id"])] == ["entity.import"]
     assert [row["details"]["count"] for row in office.house.rows(Change, Change.kind == "entity.many_created")] == [3]

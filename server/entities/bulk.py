@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from server.entities.records import Origin, new_stamps
 from server.entities.sent_many import ManySent
 from server.model import EntityList
-from server.transactions import stored_time
+from server.transactions import Statement, stored_time
 
 _ENTITY = "project_id, id, list_id, uuid, label, data, version, division, creator_id, created_at, stamp"
 _VERSION = "project_id, entity_id, version, label, data, division, source_id, user_agent, actor_id, created_at, forced, is_late_create"
@@ -27,11 +27,12 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 # A chunk at once: a statement a row would hand the interpreter to and fro with whatever else the process does.
 # OR FAIL: what would undo the statement alone is not kept (migration 0011), since the savepoint undoes it all.
 # If another's entity were in the range, it would have its first version already, and all of them be refused.
-_INSERT_VERSIONS = (
-    f"INSERT OR FAIL INTO entity_versions ({_VERSION})"
-    " SELECT project_id, id, 1, label, data, division, :source_id, :user_agent, :actor_id, created_at, 0, 0 FROM entities"
+_VERSIONS = (
+    f"INTO entity_versions ({_VERSION})"
+    " SELECT project_id, id, 1, label, data, division, :source_id, :user_agent, :actor_id, created_at, false, false FROM entities"
     " WHERE project_id = :project_id AND id BETWEEN :first AND :last AND list_id = :list_id AND created_at = :now"
 )
+_insert_versions, _insert_versions_or_fail = Statement(f"INSERT {_VERSIONS}"), Statement(f"INSERT OR FAIL {_VERSIONS}")
 _SUMS = "INSERT INTO entity_sums (list_id, division, slot, entities, total)"
 _ADD_SUMS = (
     f"{_SUMS} VALUES (:list_id, :division, 0, :entities, :total) ON CONFLICT (list_id, division, slot)"
@@ -55,6 +56,13 @@ class _New:
     def chunks(self) -> Iterator[slice]:
         return (slice(start, start + _CHUNK) for start in range(0, len(self.keys), _CHUNK))
 
+    def versions(self, keys: Sequence[int]) -> dict[str, Any]:
+        """What the statement of their first versions is told for those of these keys, which are in order."""
+        return {
+            "project_id": self.project_id, "list_id": self.list_id, "now": self.now, "first": keys[0], "last": keys[-1],
+            "source_id": self.origin.source_id, "user_agent": self.origin.user_agent, "actor_id": self.origin.actor_id,
+        }  # fmt: skip
+
 
 @lru_cache(maxsize=2)
 def _insert_entities(count: int) -> str:
@@ -67,15 +75,11 @@ def insert_many(session: Session, entity_list: EntityList, keys: list[int], sent
     """All of them with their first versions, or none: whether it was all (an id may be in the list already). `keys`: those of transactions.new_ids."""
     now = stored_time(session, datetime.now(UTC))
     new = _New(entity_list.project_id, entity_list.id, origin, now, keys, new_stamps(len(keys)), sent, divisions)
+    dialect = session.get_bind().dialect
     try:
         with session.begin_nested():
-            # Asked for here, it is in the savepoint.
-            connection = session.connection()
-            if connection.dialect.name == "postgresql":
-                _copy_all(connection, new)
-            else:
-                _insert_all(connection, new)
-    except IntegrityError:
+            (_copy_all if dialect.name == "postgresql" else _insert_all)(session, new)
+    except (IntegrityError, dialect.loaded_dbapi.IntegrityError):
         return False
     return True
 
@@ -89,11 +93,8 @@ def tell_planner(session: Session) -> None:
         session.execute(text("ANALYZE entities, entity_versions"))
 
 
-def _insert_all(connection: Connection, new: _New) -> None:
-    common = {
-        "project_id": new.project_id, "list_id": new.list_id, "now": new.now, "actor_id": new.origin.actor_id, "source_id": new.origin.source_id,
-        "user_agent": new.origin.user_agent,
-    }  # fmt: skip
+def _insert_all(session: Session, new: _New) -> None:
+    connection = session.connection()
     # While list 0 has sums, no trigger adds to any (migration 0010).
     connection.exec_driver_sql(f"{_SUMS} VALUES (0, '', 0, 0, 0)")
     shared = (new.project_id, new.list_id, new.origin.actor_id, new.now)
@@ -106,7 +107,7 @@ def _insert_all(connection: Connection, new: _New) -> None:
         count = _CHUNK if len(keys) == _CHUNK else 1
         for start in range(0, len(rows), 6 * count):
             connection.exec_driver_sql(_insert_entities(count), (*shared, *rows[start : start + 6 * count]))
-        connection.exec_driver_sql(_INSERT_VERSIONS, {**common, "first": keys[0], "last": keys[-1]})
+        _insert_versions_or_fail.on(session, new.versions(keys))
     entities, totals = Counter(new.divisions), Counter[str]()
     for division, stamp in zip(new.divisions, new.stamps, strict=True):
         totals[division] += stamp
@@ -116,54 +117,22 @@ def _insert_all(connection: Connection, new: _New) -> None:
     connection.exec_driver_sql("DELETE FROM entity_sums WHERE list_id = 0")
 
 
-def _copy_all(connection: Connection, new: _New) -> None:
-    written: list[_Written] = []
-
-    def entities() -> Iterator[str]:
+def _copy_all(session: Session, new: _New) -> None:
+    driver: Any = session.connection().connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY entities ({_ENTITY}) FROM STDIN") as copy:
+        # The database stores one chunk while the next is made.
         for chunk in new.chunks():
-            one = _Written(chunk, _escaped(new.sent.labels[chunk]), _escaped([orjson.dumps(values).decode() for values in new.sent.data[chunk]]))
-            written.append(one)
-            yield _entity_lines(new, one)
-
-    _copy(connection, f"entities ({_ENTITY})", entities())
-    _copy(connection, f"entity_versions ({_VERSION})", (_version_lines(new, one) for one in written))
+            copy.write(_entity_lines(new, chunk).encode())
+    _insert_versions.on(session, new.versions(new.keys))
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A chunk's labels, and its values as JSON, as COPY reads them."""
-
-    chunk: slice
-    labels: Sequence[str]
-    data: Sequence[str]
-
-
-def _entity_lines(new: _New, written: _Written) -> str:
-    chunk, actor = written.chunk, _known(new.origin.actor_id)
-    start, of_list, end = f"{new.project_id}\t", f"\t{new.list_id}\t", f"\t{actor}\t{new.now}\t"
-    columns = (new.keys[chunk], new.sent.uuids[chunk], written.labels, written.data, new.divisions[chunk], new.stamps[chunk])
+def _entity_lines(new: _New, chunk: slice) -> str:
+    start, of_list, end = f"{new.project_id}\t", f"\t{new.list_id}\t", f"\t{_known(new.origin.actor_id)}\t{new.now}\t"
+    labels, data = _escaped(new.sent.labels[chunk]), _escaped([orjson.dumps(values).decode() for values in new.sent.data[chunk]])
+    columns = (new.keys[chunk], new.sent.uuids[chunk], labels, data, new.divisions[chunk], new.stamps[chunk])
     return "".join([
         f"{start}{key}{of_list}{uuid}\t{label}\t{values}\t1\t{division}{end}{stamp}\n" for key, uuid, label, values, division, stamp in zip(*columns, strict=True)
     ])  # fmt: skip
-
-
-def _version_lines(new: _New, written: _Written) -> str:
-    chunk, origin = written.chunk, new.origin
-    start, end = f"{new.project_id}\t", f"\t{_known(origin.source_id)}\t{_known(origin.user_agent)}\t{_known(origin.actor_id)}\t{new.now}\tf\tf\n"
-    columns = (new.keys[chunk], written.labels, written.data, new.divisions[chunk])
-    return "".join([f"{start}{key}\t1\t{label}\t{values}\t{division}{end}" for key, label, values, division in zip(*columns, strict=True)])
-
-
-def _copy(connection: Connection, target: str, chunks: Iterable[str]) -> None:
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-            # The database stores one chunk while the next is made.
-            for chunk in chunks:
-                copy.write(chunk.encode())
-    except connection.dialect.loaded_dbapi.IntegrityError as error:
-        # As SQLAlchemy would have told it.
-        raise IntegrityError(target, None, error) from error
 
 
 def _known(value: int | str | None) -> str:

@@ -52,8 +52,8 @@ class Entity(Table):
     __tablename__ = "entities"
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    # Deferred: see migration 0011.
-    list_id: Mapped[int] = mapped_column(ForeignKey("entity_lists.id", deferrable=True, initially="DEFERRED"))
+    # On SQLite deferred (migration 0011).
+    list_id: Mapped[int] = mapped_column(ForeignKey("entity_lists.id"))
     uuid: Mapped[str] = mapped_column(String(36))
     label: Mapped[str]
     data: Mapped[dict[str, Any]]

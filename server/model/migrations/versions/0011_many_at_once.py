@@ -1,7 +1,7 @@
 """Many entities are inserted with less work.
 
 On SQLite an INSERT keeps no copies of pages for its own undoing where nothing of the statement can abort it: a foreign key does unless it
-is deferred, and an UPSERT in a trigger. The unique index begins with what tells its entries apart. Versions without a submission are in no
+is deferred, and an UPSERT in a trigger. (PostgreSQL would check a deferred one later, and slower.) The unique index begins with what tells its entries apart. Versions without a submission are in no
 index of submissions, and a first version that says just what it is does not say it twice.
 """
 
@@ -26,7 +26,6 @@ def upgrade() -> None:
     op.drop_index("uq_entities_list_id_uuid", "entities")
     op.create_index("uq_entities_uuid_list_id", "entities", ["uuid", "list_id"], unique=True)
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("ALTER TABLE entities ALTER CONSTRAINT fk_entities_list_id DEFERRABLE INITIALLY DEFERRED")
         op.alter_column("entity_versions", "received", existing_type=Json, nullable=True)
         return
     op.execute("DROP TRIGGER entity_sums_insert")

@@ -80,6 +80,7 @@ def _corrected(
 def find_parallel(session: Session, entity: Entity, base: EntityVersion, place: OfflinePlace) -> Sequence[Any]:
     """Versions that the update's author had not seen: their `version`, `branch_id`, `received`, `supersedes` and `submission_id`."""
     seen = base.version if place.branch_id is None else place.trunk_version or 1
+    # None of them is the first, so all have kept what they received.
     statement = select(_V.version, _V.branch_id, _V.received, _V.supersedes, _V.submission_id).where(
         EntityVersion.project_id == entity.project_id, EntityVersion.entity_id == entity.id, EntityVersion.version > seen,
         or_(EntityVersion.event.is_(None), EntityVersion.event != MAINTAINED),

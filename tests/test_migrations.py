@@ -26,10 +26,7 @@ def test_an_empty_database_comes_to_the_models(database_kind: str, tmp_path: Pat
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         differences = [d for d in compare_metadata(context, Table.metadata) if "alembic_version" not in repr(d)]
     engine.dispose()
-    # The models tell both databases; that SQLite defers this key is its own (migration 0011).
-    deferred = [("remove_fk", "DEFERRED"), ("add_fk", None)] if database_kind == "sqlite" else []
-    assert [(what, key.initially) for what, key in differences if key.name == "fk_entities_list_id"] == deferred
-    assert len(differences) == len(deferred), differences
+    assert differences == []
 
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(database_kind: str, tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ class Entity(Table):
     __tablename__ = "entities"
     project_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    # On SQLite deferred (migration 0011).
-    list_id: Mapped[int] = mapped_column(ForeignKey("entity_lists.id"))
+    # Without a foreign key (migration 0011).
+    list_id: Mapped[int] = mapped_column(RowId)
     uuid: Mapped[str] = mapped_column(String(36))
     label: Mapped[str]
     data: Mapped[dict[str, Any]]

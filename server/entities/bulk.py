@@ -24,15 +24,12 @@ _VERSION = "project_id, entity_id, version, label, data, division, source_id, us
 # On PostgreSQL to the driver at once; on SQLite a statement, whose parameters are bounded, and whose program the connection keeps.
 _CHUNK = 500
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-# A chunk at once: a statement a row would hand the interpreter to and fro with whatever else the process does.
-# OR FAIL: what would undo the statement alone is not kept (migration 0011), since the savepoint undoes it all.
 # If another's entity were in the range, it would have its first version already, and all of them be refused.
-_VERSIONS = (
-    f"INTO entity_versions ({_VERSION})"
+_insert_versions = Statement(
+    f"INSERT INTO entity_versions ({_VERSION})"
     " SELECT project_id, id, 1, label, data, division, :source_id, :user_agent, :actor_id, created_at, false, false FROM entities"
     " WHERE project_id = :project_id AND id BETWEEN :first AND :last AND list_id = :list_id AND created_at = :now"
 )
-_insert_versions, _insert_versions_or_fail = Statement(f"INSERT {_VERSIONS}"), Statement(f"INSERT OR FAIL {_VERSIONS}")
 _SUMS = "INSERT INTO entity_sums (list_id, division, slot, entities, total)"
 _ADD_SUMS = (
     f"{_SUMS} VALUES (:list_id, :division, 0, :entities, :total) ON CONFLICT (list_id, division, slot)"
@@ -66,7 +63,11 @@ class _New:
 
 @lru_cache(maxsize=2)
 def _insert_entities(count: int) -> str:
-    """The statement for so many: what they have in common is told once."""
+    """The statement for so many on SQLite: what they have in common is told once.
+
+    A statement a row would hand the interpreter to and fro with whatever else the process does. OR FAIL: nothing is kept for undoing
+    the statement alone (migration 0011), since the savepoint undoes it all.
+    """
     rows = ", ".join(["(?1, ?{}, ?2, ?{}, ?{}, ?{}, 1, ?{}, ?3, ?4, ?{})".format(*range(at, at + 6)) for at in range(5, 5 + 6 * count, 6)])
     return f"INSERT OR FAIL INTO entities ({_ENTITY}) VALUES {rows}"
 
@@ -107,7 +108,7 @@ def _insert_all(session: Session, new: _New) -> None:
         count = _CHUNK if len(keys) == _CHUNK else 1
         for start in range(0, len(rows), 6 * count):
             connection.exec_driver_sql(_insert_entities(count), (*shared, *rows[start : start + 6 * count]))
-        _insert_versions_or_fail.on(session, new.versions(keys))
+        _insert_versions.on(session, new.versions(keys))
     entities, totals = Counter(new.divisions), Counter[str]()
     for division, stamp in zip(new.divisions, new.stamps, strict=True):
         totals[division] += stamp
@@ -127,16 +128,13 @@ def _copy_all(session: Session, new: _New) -> None:
 
 
 def _entity_lines(new: _New, chunk: slice) -> str:
-    start, of_list, end = f"{new.project_id}\t", f"\t{new.list_id}\t", f"\t{_known(new.origin.actor_id)}\t{new.now}\t"
+    actor = "\\N" if new.origin.actor_id is None else new.origin.actor_id
+    start, of_list, end = f"{new.project_id}\t", f"\t{new.list_id}\t", f"\t{actor}\t{new.now}\t"
     labels, data = _escaped(new.sent.labels[chunk]), _escaped([orjson.dumps(values).decode() for values in new.sent.data[chunk]])
     columns = (new.keys[chunk], new.sent.uuids[chunk], labels, data, new.divisions[chunk], new.stamps[chunk])
     return "".join([
         f"{start}{key}{of_list}{uuid}\t{label}\t{values}\t1\t{division}{end}{stamp}\n" for key, uuid, label, values, division, stamp in zip(*columns, strict=True)
     ])  # fmt: skip
-
-
-def _known(value: int | str | None) -> str:
-    return "\\N" if value is None else _escaped([str(value)])[0]
 
 
 def _escaped(texts: list[str]) -> list[str]:

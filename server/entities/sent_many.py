@@ -21,10 +21,10 @@ _Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
 
 class TypedEntity(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A new entity's JSON of the right types, with all that it needs."""
+    """A new entity's JSON, each part of the right type."""
 
     label: str
-    data: dict[str, str]
+    data: dict[str, str] = {}
     uuid: str | None = None
 
 

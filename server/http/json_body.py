@@ -29,7 +29,7 @@ def json_object(*, most_bytes: int = _MOST_BYTES) -> dict[str, Any]:
 def json_value(*, most_bytes: int = _MOST_BYTES) -> Any:
     """The body as any JSON value; None where there is none, or none of JSON. Raises as json_object."""
     body = json_text(most_bytes=most_bytes)
-    if not body or not body.strip():
+    if not body.strip():
         return None
     try:
         # It stops at a depth of 1,024 by itself.

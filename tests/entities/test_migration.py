@@ -16,6 +16,10 @@ from server.transactions import open_engine
 from tests.databases import empty_database
 
 _AT = "'2026-01-01 00:00:00.000000'"
+_A_LIST = (
+    f"INSERT INTO projects (id, name, created_at) VALUES (1, 'p', {_AT})",
+    f"INSERT INTO entity_lists (id, project_id, name, approval_required, owner_only, created_at) VALUES (7, 1, 'people', false, true, {_AT})",
+)
 
 
 def _at(revision: str, database_kind: str, tmp_path: Path) -> Engine:
@@ -32,8 +36,7 @@ def test_lists_entities_and_versions_of_before_are_still_there(database_kind: st
     engine = _at("0002", database_kind, tmp_path)
     with engine.execution_options(minqing_write=True).begin() as connection:
         for statement in (
-            f"INSERT INTO projects (id, name, created_at) VALUES (1, 'p', {_AT})",
-            f"INSERT INTO entity_lists (id, project_id, name, approval_required, owner_only, created_at) VALUES (7, 1, 'people', false, true, {_AT})",
+            *_A_LIST,
             f"INSERT INTO entity_properties (id, list_id, name, created_at) VALUES (1, 7, 'age', {_AT})",
             ("INSERT INTO entities (project_id, id, list_id, uuid, label, data, version, division, created_at)"
             f" VALUES (1, 5, 7, 'u', 'Zhang', '{{}}', 1, '', {_AT})"),
@@ -54,8 +57,7 @@ def test_entities_made_before_many_went_in_at_once_keep_their_sums_their_history
     people = "INSERT INTO entities (project_id, id, list_id, uuid, label, data, version, division, created_at, stamp)"
     with engine.execution_options(minqing_write=True).begin() as connection:
         for statement in (
-            f"INSERT INTO projects (id, name, created_at) VALUES (1, 'p', {_AT})",
-            f"INSERT INTO entity_lists (id, project_id, name, approval_required, owner_only, created_at) VALUES (7, 1, 'people', false, true, {_AT})",
+            *_A_LIST,
             f"{people} VALUES (1, 5, 7, 'u', 'Zhang', '{{}}', 1, '632223201', {_AT}, 11), (1, 6, 7, 'v', 'Li', '{{}}', 1, '632223201', {_AT}, 31)",
             ("INSERT INTO entity_versions (project_id, entity_id, version, label, data, received, created_at)"
             f" VALUES (1, 5, 1, 'Zhang', '{{}}', '{{\"age\": \"5\"}}', {_AT})"),

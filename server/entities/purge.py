@@ -61,8 +61,7 @@ def _erase(session: Session, rows: Sequence[Any]) -> None:
 def purge_lists(session: Session, actor: Actor, *, deleted_before: datetime | None = None, limit: int = 20) -> int:
     """Lists that were deleted before then (30 days ago), with their entities: how many. For the jobs."""
     before = deleted_before or datetime.now(UTC) - timedelta(days=TRASH_DAYS)
-    # Locked, none of them comes back meanwhile to be given entities.
-    lists = session.scalars(select(EntityList).where(EntityList.deleted_at < before).order_by(EntityList.deleted_at).limit(limit).with_for_update()).all()
+    lists = session.scalars(select(EntityList).where(EntityList.deleted_at < before).order_by(EntityList.deleted_at).limit(limit)).all()
     for row in lists:
         own: Any = select(Entity.id).where(Entity.project_id == row.project_id, Entity.list_id == row.id)
         for table in (EntityVersion, EntityAudit, EntityAbsence):

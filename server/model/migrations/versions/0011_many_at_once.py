@@ -1,7 +1,7 @@
 """Many entities are inserted with less work.
 
 The foreign key of each entity's list cost a fifth of its row: who inserts has found the list in the same transaction, and a list is erased
-after its entities (entities/purge.py). On SQLite it and an UPSERT in a trigger also made an INSERT keep copies of pages for its own undoing,
+with its entities a month after anybody could find it (entities/purge.py). On SQLite it and an UPSERT in a trigger also made an INSERT keep copies of pages for its own undoing,
 which cost as much again. The unique index begins with what tells its entries apart. Versions without a submission are in no index of
 submissions, and a first version that says just what it is does not say it twice.
 """

@@ -86,7 +86,7 @@ class Cluster:
         By a process of its own: it has some gigabytes of databases by then, and a test process that takes seconds to end is killed.
         """
         server = self.postmaster if (self.data / "postmaster.pid").exists() else None
-        ended = f"kill -QUIT {server}; while kill -0 {server}; do sleep 0.1; done; " if server else ""
+        ended = f"kill -QUIT {server}; for _ in $(seq 100); do kill -0 {server} || break; sleep 0.1; done; " if server else ""
         command = ["sh", "-c", f'{ended}rm -rf -- "$0"', str(self.folder)]
         subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
